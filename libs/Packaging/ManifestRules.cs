@@ -1,0 +1,70 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+
+namespace Hotpatch.Packaging;
+
+/// <summary>What a well-formed manifest must also hold to before anybody acts on it.</summary>
+internal static partial class ManifestRules
+{
+    [GeneratedRegex("^[a-z0-9][a-z0-9._-]{0,63}$")]
+    private static partial Regex NamePattern();
+
+    [GeneratedRegex("^[0-9a-f]{16,128}$")]
+    private static partial Regex BuildIdPattern();
+
+    [GeneratedRegex("^[0-9a-f]{64}$")]
+    private static partial Regex Sha256Pattern();
+
+    public static void Check(PatchManifest manifest, ReadOnlyMemory<byte> payload)
+    {
+        Require(NamePattern().IsMatch(manifest.Name), "its name must be lower-case letters, digits, '.', '_' or '-', at most 64.");
+        Require(manifest.Level is >= 1 and <= 1_000_000, "its level must be between 1 and 1,000,000.");
+        Require(manifest.Severity is "low" or "medium" or "high" or "critical", "its severity must be low, medium, high or critical.");
+        Require(manifest.Summary.Length <= 1000, "its summary must be at most 1,000 characters.");
+        Require(manifest.Advisories.Count <= 100 && manifest.Advisories.All(id => id.Length is > 0 and <= 64), "an advisory id must have 1 to 64 characters, and there may be 100.");
+        Require(manifest.Targets.Count is >= 1 and <= PackageLimits.TargetsMax, $"it must have 1 to {PackageLimits.TargetsMax} targets.");
+        Require(manifest.Targets.Select(target => target.BuildId).Distinct().Count() == manifest.Targets.Count, "two targets have the same build-id.");
+        Require(manifest.Probes.Count <= PackageLimits.ProbesMax, $"at most {PackageLimits.ProbesMax} probes are allowed.");
+        foreach (var probe in manifest.Probes) CheckProbe(probe);
+        foreach (var target in manifest.Targets) CheckTarget(target, payload);
+    }
+
+    private static void CheckProbe(HealthProbe probe)
+    {
+        Require(probe.Kind == "tcp", $"probe '{probe.Name}' is of kind '{probe.Kind}'; only tcp is known.");
+        Require(probe.Port is >= 0 and <= 65535, $"probe '{probe.Name}' names port {probe.Port}.");
+        Require(probe.TimeoutMilliseconds is >= 1 and <= 60_000, $"probe '{probe.Name}' must have a timeout of 1 to 60,000 ms.");
+        Require(probe.Send.Length <= 4096 && probe.Expect.Length is > 0 and <= 4096, $"probe '{probe.Name}' must expect 1 to 4,096 characters and send at most as many.");
+    }
+
+    private static void CheckTarget(TargetManifest target, ReadOnlyMemory<byte> payload)
+    {
+        Require(BuildIdPattern().IsMatch(target.BuildId), "a build-id must be 16 to 128 lower-case hex digits.");
+        Require(target.Functions.Count is >= 1 and <= PackageLimits.FunctionsMax, $"target {target.Module} must replace 1 to {PackageLimits.FunctionsMax} functions.");
+        Require(target.Symbols.Count <= PackageLimits.SymbolsMax, $"target {target.Module} binds too many symbols.");
+        Require(target.Objects.Count is >= 1 and <= PackageLimits.ObjectsMax, $"target {target.Module} must carry 1 to {PackageLimits.ObjectsMax} objects.");
+        foreach (var function in target.Functions)
+        {
+            Require(function.Size is >= 1 and <= PackageLimits.FunctionBytesMax, $"function {function.Name} has a size of {function.Size} bytes.");
+            Require(function.Address <= ulong.MaxValue - (ulong)function.Size, $"function {function.Name} lies outside the address space.");
+            Require(Sha256Pattern().IsMatch(function.Sha256), $"function {function.Name} has no sha256.");
+            Require((uint)function.Object < (uint)target.Objects.Count, $"function {function.Name} names object {function.Object}, which is not there.");
+        }
+        Require(target.Functions.Select(function => function.Address).Distinct().Count() == target.Functions.Count, $"target {target.Module} replaces one address twice.");
+        foreach (var symbol in target.Symbols)
+            Require(symbol.Object == -1 || (uint)symbol.Object < (uint)target.Objects.Count, $"symbol {symbol.Name} names object {symbol.Object}, which is not there.");
+        foreach (var entry in target.Objects) CheckObject(entry, payload);
+    }
+
+    private static void CheckObject(PayloadObject entry, ReadOnlyMemory<byte> payload)
+    {
+        Require(entry.Offset >= 0 && entry.Length > 0 && entry.Offset <= payload.Length - (long)entry.Length, $"object {entry.Name} lies outside the payload.");
+        var bytes = payload.Span.Slice((int)entry.Offset, entry.Length);
+        Require(Convert.ToHexStringLower(SHA256.HashData(bytes)) == entry.Sha256, $"object {entry.Name} does not match its sha256.");
+    }
+
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds) throw PackageFault.Manifest(otherwise);
+    }
+}

@@ -1,0 +1,16 @@
+namespace Hotpatch.Packaging;
+
+/// <summary>Bounds that every reader holds to before it believes a length a file states.</summary>
+public static class PackageLimits
+{
+    public const int PackageBytesMax = 16 << 20;
+    public const int ManifestBytesMax = 4 << 20;
+    public const int SignaturesBytesMax = 64 << 10;
+    public const int SignaturesMax = 16;
+    public const int TargetsMax = 256;
+    public const int FunctionsMax = 4096;
+    public const int SymbolsMax = 65536;
+    public const int ObjectsMax = 1024;
+    public const int ProbesMax = 16;
+    public const int FunctionBytesMax = 1 << 20;
+}
