@@ -1,0 +1,99 @@
+using System.Text.RegularExpressions;
+using Hotpatch.Engine.Elf;
+
+namespace Hotpatch.Builder;
+
+/// <summary>
+/// An object compiled with a section per function and datum, indexed for comparison: which symbol owns which section, and what a
+/// relocation means apart from where things happen to lie.
+/// </summary>
+internal sealed partial class ObjectFile
+{
+    private const ulong Merge = 0x10, Strings = 0x20;
+    private readonly Dictionary<int, string> _contents = [];
+    private readonly HashSet<int> _inProgress = [];
+
+    public ObjectFile(string name, byte[] bytes)
+    {
+        Name = name;
+        Image = ElfImage.Parse(bytes);
+        Relocations = Image.RelocationSections();
+        SourceFile = Image.Symbols.FirstOrDefault(symbol => symbol.Type == ElfSymbol.FileName)?.Name ?? "";
+        foreach (var symbol in Image.Symbols)
+        {
+            if (symbol is not { IsDefined: true, Value: 0, Name.Length: > 0, Type: ElfSymbol.Function or ElfSymbol.Object or ElfSymbol.ThreadLocal or ElfSymbol.IndirectFunction }) continue;
+            if (symbol.SectionIndex >= Image.Sections.Count || IsShared(Image.Sections[symbol.SectionIndex])) continue;
+            Owners.TryAdd(symbol.SectionIndex, symbol);
+            ByStem.TryAdd(Stem(symbol.Name), symbol);
+        }
+    }
+
+    public string Name { get; }
+    public ElfImage Image { get; }
+    public IReadOnlyDictionary<int, ElfSection> Relocations { get; }
+    public string SourceFile { get; }
+
+    /// <summary>The symbol a section belongs to.</summary>
+    public Dictionary<int, ElfSymbol> Owners { get; } = [];
+
+    /// <summary>Symbols with a section of their own, by name less the compiler's running numbers.</summary>
+    public Dictionary<string, ElfSymbol> ByStem { get; } = [];
+
+    public ElfSection SectionOf(ElfSymbol symbol) => Image.Sections[symbol.SectionIndex];
+
+    public IEnumerable<(ElfRelocation Relocation, ElfSymbol Symbol)> ReferencesOf(int section)
+    {
+        if (!Relocations.TryGetValue(section, out var rela)) yield break;
+        foreach (var relocation in Image.RelocationsOf(rela)) yield return (relocation, Image.Symbols[relocation.Symbol]);
+    }
+
+    /// <summary>Section content apart from addresses: its bytes with relocated fields blanked, and each relocation's meaning.</summary>
+    public string ContentOf(int section)
+    {
+        if (_contents.TryGetValue(section, out var known)) return known;
+        if (!_inProgress.Add(section)) return "(cycle)";
+        var header = Image.Sections[section];
+        var bytes = Image.BytesOf(header).ToArray();
+        var meanings = new List<string>();
+        foreach (var (relocation, symbol) in ReferencesOf(section))
+        {
+            var width = relocation.Type is 1 or 24 ? 8 : 4;         // R_X86_64_64 and PC64 fill eight bytes
+            if ((int)relocation.Offset + width <= bytes.Length) bytes.AsSpan((int)relocation.Offset, width).Clear();
+            meanings.Add($"{relocation.Offset}:{relocation.Type}:{Meaning(relocation, symbol)}");
+        }
+        _inProgress.Remove(section);
+        var content = $"{header.Size}|{Convert.ToHexString(bytes)}|{string.Join(';', meanings)}";
+        return _contents[section] = content;
+    }
+
+    /// <summary>What a relocation refers to, by name or by content.</summary>
+    public string Meaning(ElfRelocation relocation, ElfSymbol symbol)
+    {
+        if (symbol.IsUndefined || symbol.SectionIndex >= Image.Sections.Count) return $"{symbol.Name}+{relocation.Addend}";
+        var section = Image.Sections[symbol.SectionIndex];
+        if (symbol.Type != ElfSymbol.Section && !symbol.Name.StartsWith(".L", StringComparison.Ordinal)) return $"{Stem(symbol.Name)}+{relocation.Addend}";
+        if (Owners.TryGetValue(symbol.SectionIndex, out var owner)) return $"{Stem(owner.Name)}+{relocation.Addend + (long)symbol.Value}";
+        if (!section.IsAllocated) return section.Name;
+        if ((section.Flags & Strings) != 0) return $"\"{TextAt(section, relocation, symbol)}\"";
+        return $"({ContentOf(symbol.SectionIndex)})+{relocation.Addend + (long)symbol.Value}";
+    }
+
+    /// <summary>A name without the numbers the compiler hands out in order: <c>buf.3</c> and <c>buf.4</c> are one variable in two versions.</summary>
+    public static string Stem(string name) => RunningNumber().Replace(name, "$1");
+
+    private string TextAt(ElfSection section, ElfRelocation relocation, ElfSymbol symbol)
+    {
+        // The field of a PC-relative access is 4 bytes before the end of most instructions; both sides are read alike.
+        var offset = relocation.Addend + (long)symbol.Value + (relocation.Type is 2 or 4 ? 4 : 0);
+        var bytes = Image.BytesOf(section);
+        if (offset < 0 || offset >= bytes.Length) return $"?{offset}";
+        var rest = bytes[(int)offset..];
+        var end = rest.IndexOf((byte)0);
+        return Convert.ToHexString(end < 0 ? rest : rest[..end]);
+    }
+
+    private static bool IsShared(ElfSection section) => (section.Flags & Merge) != 0 || section.Name is ".text" or ".data" or ".bss" or ".rodata";
+
+    [GeneratedRegex(@"((?:\.(?:constprop|isra|part|cold))?)\.\d+$")]
+    private static partial Regex RunningNumber();
+}

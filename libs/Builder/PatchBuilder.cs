@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Hotpatch.Engine.Elf;
+using Hotpatch.Packaging;
+
+namespace Hotpatch.Builder;
+
+/// <summary>
+/// Turns a source fix into an unsigned package: builds before and after, finds the functions that differ, proves that "before" is what was
+/// shipped, and carries just what the shipped binary lacks. The same inputs give the same bytes.
+/// </summary>
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+public static class PatchBuilder
+{
+    /// <exception cref="BuildRefused">No safe patch can be made; every finding has its advice.</exception>
+    public static async Task<BuildResult> Build(BuildRequest request, Action<BuildStep> progress, CancellationToken ct)
+    {
+        var steps = new List<BuildStep>();
+        void Note(BuildStep step)
+        {
+            if (step.Seconds is not null) steps.Add(step);
+            progress(step);
+        }
+
+        if (!File.Exists(request.Shipped)) throw new BuildRefused("build.shipped_missing", request.Shipped, "The shipped binary is not there.", "Give the file that runs on the endpoints with --shipped.");
+        var trees = request.SourceTree is not null ? await new SourceBuild(request, Note).Run(ct) : PreparedTrees(request);
+        var started = Stopwatch.GetTimestamp();
+        progress(new BuildStep("compare"));
+        var shipped = Parse(request.Shipped);
+        var program = Parse(trees.OriginalProgram);
+        var proof = ProveShipped(shipped, program);
+        var changes = Compare(trees);
+        var symbols = new ProgramSymbols(program);
+        var replacements = changes.Select((change, index) => new ReplacementObject(change, symbols, index)).ToList();
+        var functions = Functions(changes, symbols, shipped);
+        Note(new BuildStep("compare", Stopwatch.GetElapsedTime(started).TotalSeconds));
+
+        var bound = replacements.SelectMany(replacement => replacement.Bound).Distinct().OrderBy(symbol => symbol.Object).ThenBy(symbol => symbol.Name, StringComparer.Ordinal).ToList();
+        var manifest = new PatchManifest
+        {
+            Name = request.Name, Level = request.Level, Summary = request.Summary, Severity = request.Severity, Advisories = request.Advisories, Probes = request.Probes,
+            Targets =
+            [
+                new TargetManifest
+                {
+                    BuildId = shipped.BuildId!, Module = request.Module ?? Path.GetFileName(request.Shipped), Consistency = request.Consistency, Functions = functions, Symbols = bound,
+                    Objects = [.. changes.Select(change => new PayloadObject(change.Patched.Name, 0, 0, ""))],
+                },
+            ],
+        };
+        var package = PackageWriter.Create(manifest, [[.. replacements.Select(replacement => replacement.Bytes)]]);
+        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, proof, steps);
+    }
+
+    private static BuiltTrees PreparedTrees(BuildRequest request)
+    {
+        foreach (var (folder, option) in new[] { (request.OriginalObjects, "--original-objects"), (request.PatchedObjects, "--patched-objects") })
+            if (folder is null || !Directory.Exists(folder)) throw new BuildRefused("build.objects_missing", folder ?? "", $"The folder of {option} is not there.", "Give --source, --diff, --make and --program, or folders of objects built before and after the fix.");
+        if (request.OriginalProgram is null || !File.Exists(request.OriginalProgram)) throw new BuildRefused("build.program_missing", request.OriginalProgram ?? "", "The original program with symbols is not there.", "Give it with --original-program.");
+        return new BuiltTrees(request.OriginalProgram, request.OriginalObjects!, request.PatchedObjects!);
+    }
+
+    // Equal build-ids are a hash over the linked content; equal code serves when a vendor's id covers more than that.
+    private static string ProveShipped(ElfImage shipped, ElfImage program)
+    {
+        if (shipped.BuildId is null) throw new BuildRefused("build.no_build_id", "", "The shipped binary has no build-id, so no process that runs it can be recognised.", "Link with --build-id.");
+        if (shipped.BuildId == program.BuildId) return $"the original build has the shipped binary's build-id {shipped.BuildId}";
+        if (shipped.Section(".text") is { } code && program.Section(".text") is { } built && code.Address == built.Address && shipped.BytesOf(code).SequenceEqual(program.BytesOf(built)))
+            return "the original build's code section is the shipped binary's, byte for byte";
+        throw new BuildRefused(
+            "build.not_what_shipped", "", $"The original build (build-id {program.BuildId ?? "none"}) is not what was shipped ({shipped.BuildId}), and its code differs.",
+            "Use the vendor's source version, compiler version and flags (for Debian: the exact source package and dpkg-buildflags).");
+    }
+
+    private static List<ObjectChanges> Compare(BuiltTrees trees)
+    {
+        var changes = new List<ObjectChanges>();
+        var findings = new List<Finding>();
+        foreach (var after in Directory.EnumerateFiles(trees.PatchedObjects, "*.o", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            var name = Path.GetRelativePath(trees.PatchedObjects, after);
+            var before = Path.Combine(trees.OriginalObjects, name);
+            if (!File.Exists(before))
+            {
+                findings.Add(new Finding("build.new_object", name, "The fix adds a source file.", "Put the new functions into a file that exists."));
+                continue;
+            }
+            var (one, other) = (File.ReadAllBytes(before), File.ReadAllBytes(after));
+            if (one.AsSpan().SequenceEqual(other)) continue;
+            var change = ObjectDiff.Compare(new ObjectFile(name, one), new ObjectFile(name, other));
+            findings.AddRange(change.Findings);
+            if (change.Changed.Count > 0 || change.LineNoise.Count > 0) changes.Add(change);
+        }
+        if (findings.Count > 0) throw new BuildRefused(findings);
+        if (changes.All(change => change.Changed.Count == 0))
+            throw new BuildRefused("build.nothing_changed", "", "The fix changes no machine code in this configuration: the shipped binary is not affected, or the fix is not compiled in.", "Check the build options; if they are the vendor's, no patch is needed.");
+        return [.. changes.Where(change => change.Changed.Count > 0)];
+    }
+
+    private static List<PatchedFunction> Functions(List<ObjectChanges> changes, ProgramSymbols program, ElfImage shipped)
+    {
+        var functions = new List<PatchedFunction>();
+        var findings = new List<Finding>();
+        for (var index = 0; index < changes.Count; index++)
+            foreach (var symbol in changes[index].Changed)
+            {
+                if (program.Find(symbol.Name, symbol.IsLocal, changes[index].Patched.SourceFile) is not { Size: > 0 } running)
+                {
+                    // Inlined everywhere: whoever has it inside differs as well and is replaced.
+                    continue;
+                }
+                var code = shipped.AtAddress(running.Value, (int)running.Size);
+                if (code.Length == 0) findings.Add(new Finding("build.not_what_shipped", symbol.Name, "The function lies outside the shipped file.", "Check --shipped."));
+                if (ClobberRisk.Of(changes[index], symbol, code) is { } risk) findings.Add(risk);
+                functions.Add(new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name));
+            }
+        if (findings.Count > 0) throw new BuildRefused(findings);
+        return functions.Count > 0 ? functions : throw new BuildRefused("build.nothing_replaced", "", "The changed functions do not exist in the shipped binary.", "Check that --program and --shipped are the same program.");
+    }
+
+    private static List<ChangedFunction> Summarize(List<ObjectChanges> changes, List<ReplacementObject> replacements, List<PatchedFunction> functions) =>
+    [
+        .. changes.SelectMany((change, index) => change.Changed.Select(symbol => new ChangedFunction(
+            change.Patched.Name, symbol.Name, functions.FirstOrDefault(function => function.Object == index && function.Name == symbol.Name)?.Size, (int)symbol.Size))),
+        .. changes.SelectMany((change, index) => replacements[index].NewFunctions.Select(symbol => new ChangedFunction(change.Patched.Name, symbol.Name, null, (int)symbol.Size))),
+    ];
+
+    private static ElfImage Parse(string path)
+    {
+        try
+        {
+            return ElfImage.Parse(File.ReadAllBytes(path));
+        }
+        catch (ElfFault fault)
+        {
+            throw new BuildRefused("build.not_elf", path, fault.Message, "Give the program or library itself, not a script or a package.");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using Hotpatch.Engine.Elf;
+using Hotpatch.Packaging;
+
+namespace Hotpatch.Builder;
+
+/// <summary>Where things are in the running program: the symbol table of the original build, proven to be what was shipped.</summary>
+internal sealed class ProgramSymbols
+{
+    private readonly ILookup<string, ElfSymbol> _byName;
+    private readonly ILookup<string, ElfSymbol> _byStem;
+
+    public ProgramSymbols(ElfImage program)
+    {
+        if (program.Symbols.Count == 0)
+            throw new BuildRefused("build.no_symbols", "", "The original build has no symbol table.", "Build it without -s and without stripping.");
+        var symbols = program.Symbols.Where(symbol => symbol.IsDefined && symbol.Name.Length > 0 && symbol.Type is not (ElfSymbol.Section or ElfSymbol.FileName)).ToList();
+        _byName = symbols.ToLookup(symbol => WithoutVersion(symbol.Name));
+        _byStem = symbols.ToLookup(symbol => ObjectFile.Stem(WithoutVersion(symbol.Name)));
+    }
+
+    /// <summary>A local symbol belongs to the source file it was compiled from; a global one to everybody. Null when there is none.</summary>
+    /// <exception cref="BuildRefused">More than one could be meant.</exception>
+    public ElfSymbol? Find(string name, bool local, string sourceFile)
+    {
+        var exact = Choose([.. _byName[name]], local, sourceFile);
+        if (exact.Count == 0 && ObjectFile.Stem(name) != name) exact = Choose([.. _byStem[ObjectFile.Stem(name)]], local, sourceFile);
+        return exact.Select(symbol => symbol.Value).Distinct().Count() switch
+        {
+            0 => null,
+            1 => exact[0],
+            _ => throw new BuildRefused("symbol.ambiguous", name, $"There are {exact.Count} symbols of this name in {sourceFile}, and which one the new code means cannot be told.", "Give the static variable or function a name of its own in both versions."),
+        };
+    }
+
+    public static SymbolKind KindOf(ElfSymbol symbol) => symbol.Type switch
+    {
+        ElfSymbol.ThreadLocal => SymbolKind.ThreadLocal,
+        ElfSymbol.Function => SymbolKind.Function,
+        _ => SymbolKind.Object,
+    };
+
+    // A hidden global becomes local to no file when the program is linked.
+    private static List<ElfSymbol> Choose(List<ElfSymbol> candidates, bool local, string sourceFile)
+    {
+        if (local) return [.. candidates.Where(symbol => symbol.IsLocal && symbol.File == sourceFile)];
+        var global = candidates.Where(symbol => !symbol.IsLocal).ToList();
+        return global.Count > 0 ? global : [.. candidates.Where(symbol => symbol.IsLocal && string.IsNullOrEmpty(symbol.File))];
+    }
+
+    private static string WithoutVersion(string name) => name.IndexOf('@', StringComparison.Ordinal) is var at and > 0 ? name[..at] : name;
+}

@@ -1,0 +1,77 @@
+using Hotpatch.Engine.Elf;
+using Hotpatch.Packaging;
+
+namespace Hotpatch.Builder;
+
+/// <summary>
+/// The part of a patched object that a patch must bring: the changed functions and, through their references, what is new. Everything that
+/// the running program has already is referred to by name.
+/// </summary>
+internal sealed class ReplacementObject
+{
+    private readonly ObjectChanges _changes;
+    private readonly ProgramSymbols _program;
+    private readonly int _index;
+    private readonly Dictionary<string, BoundSymbol> _bound = [];
+    private readonly SortedSet<int> _carried = [];
+    private readonly HashSet<string> _changedNames;
+
+    public ReplacementObject(ObjectChanges changes, ProgramSymbols program, int index)
+    {
+        (_changes, _program, _index) = (changes, program, index);
+        _changedNames = [.. changes.Changed.Select(symbol => symbol.Name)];
+        foreach (var symbol in changes.Changed) Carry(symbol.SectionIndex);
+        Bytes = new ElfObjectWriter(Patched, _carried, MeansRunningCopy).Write();
+    }
+
+    public byte[] Bytes { get; }
+    public IEnumerable<BoundSymbol> Bound => _bound.Values;
+
+    /// <summary>Functions that exist nowhere in the running program and come along.</summary>
+    public IEnumerable<ElfSymbol> NewFunctions => _carried
+        .Select(section => Patched.Owners.GetValueOrDefault(section))
+        .OfType<ElfSymbol>()
+        .Where(symbol => symbol.Type == ElfSymbol.Function && !_changedNames.Contains(symbol.Name) && !symbol.Name.Contains(".cold", StringComparison.Ordinal));
+
+    private ObjectFile Patched => _changes.Patched;
+
+    private void Carry(int first)
+    {
+        var open = new Queue<int>([first]);
+        while (open.TryDequeue(out var section))
+        {
+            if (!_carried.Add(section)) continue;
+            foreach (var (_, symbol) in Patched.ReferencesOf(section))
+            {
+                if (symbol.SectionIndex >= Patched.Image.Sections.Count && symbol.IsDefined || MeansRunningCopy(symbol) is not null) continue;
+                if (symbol.IsDefined && Patched.Image.Sections[symbol.SectionIndex].IsAllocated) open.Enqueue(symbol.SectionIndex);
+            }
+        }
+    }
+
+    /// <summary>The name under which a reference is left to the running program, or null for what comes along or is imported.</summary>
+    private string? MeansRunningCopy(ElfSymbol symbol)
+    {
+        if (symbol.IsUndefined) return symbol.Name.Length > 0 ? BindGlobal(symbol.Name) : null;
+        if (!symbol.IsDefined || !Patched.Owners.TryGetValue(symbol.SectionIndex, out var owner)) return null;
+        if (_changedNames.Contains(owner.Name) || owner.Name.Contains(".cold", StringComparison.Ordinal)) return null;
+        var section = Patched.SectionOf(owner);
+        var isState = section.IsWritable && !section.Name.StartsWith(".data.rel.ro", StringComparison.Ordinal) || section.IsThreadLocal;
+        // Constants always come along: they may have changed, and nobody can tell two equal ones apart.
+        if (!section.IsExecutable && !isState) return null;
+        if (_bound.TryGetValue(owner.Name, out var known)) return known.Name;
+        if (_program.Find(owner.Name, owner.IsLocal, Patched.SourceFile) is not { } running) return null;
+        if (isState && running.Size != owner.Size)
+            throw new BuildRefused("data.size", owner.Name, $"The variable has {running.Size} bytes in the running program and {owner.Size} in the patched build.", "Leave the variable as it is and put what is new into a new one.");
+        _bound[owner.Name] = new BoundSymbol(owner.Name, owner.IsLocal ? _index : -1, running.Value, running.Size, ProgramSymbols.KindOf(running));
+        return owner.Name;
+    }
+
+    private string? BindGlobal(string name)
+    {
+        if (_bound.TryGetValue(name, out var known)) return known.Name;
+        if (_program.Find(name, local: false, "") is not { } running) return null;     // imported from a library: the process's own linker knows
+        _bound[name] = new BoundSymbol(name, -1, running.Value, running.Size, ProgramSymbols.KindOf(running));
+        return name;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Hotpatch.Contracts;
+using Hotpatch.Contracts.Api;
+
+namespace Hotpatch.Client;
+
+/// <summary>The services' REST interface, typed. Reads are tried again when a service is away for a moment; commands are not.</summary>
+public sealed class HotpatchClient : IDisposable
+{
+    private const int ReadAttempts = 3;
+    private static readonly TimeSpan ReadPause = TimeSpan.FromMilliseconds(300);
+
+    private readonly HotpatchClientOptions _options;
+    private readonly HttpClient _http;
+
+    public HotpatchClient(HotpatchClientOptions options, HttpMessageHandler? handler = null)
+    {
+        _options = options;
+        _http = handler is null ? new HttpClient() : new HttpClient(handler);
+        _http.Timeout = Timeout.InfiniteTimeSpan;
+        _http.DefaultRequestHeaders.Add("Hotpatch-Actor", options.Actor);
+        if (!string.IsNullOrEmpty(options.Token)) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    // ---- catalog
+    public Task<PatchDetails[]> Patches(CancellationToken ct) => Get<PatchDetails[]>("catalog", "patches", ct);
+    public Task<PatchDetails> Patch(string reference, CancellationToken ct) => Get<PatchDetails>("catalog", $"patches/{Escape(reference)}", ct);
+    public Task<RefusalDetails[]> Refusals(CancellationToken ct) => Get<RefusalDetails[]>("catalog", "refusals", ct);
+    public Task RevokePatch(string reference, string reason, CancellationToken ct) => Post("catalog", $"patches/{Escape(reference)}/revoke", JsonContent.Create(new ReasonRequest(reason), options: ContractJson.Options), null, ct);
+
+    /// <returns>The patch, and whether it was new.</returns>
+    public async Task<(PatchDetails Patch, bool Created)> PublishPatch(byte[] package, CancellationToken ct)
+    {
+        using var content = new ByteArrayContent(package) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } };
+        using var answer = await Post("catalog", "patches", content, null, ct);
+        return (await Read<PatchDetails>(answer, ct), answer.StatusCode == HttpStatusCode.Created);
+    }
+
+    // ---- rollouts
+    public Task<RolloutDetails[]> Rollouts(CancellationToken ct) => Get<RolloutDetails[]>("rollouts", "rollouts", ct);
+    public Task<RolloutDetails> Rollout(string reference, CancellationToken ct) => Get<RolloutDetails>("rollouts", $"rollouts/{Escape(reference)}", ct);
+    public Task<RecordedEvent[]> RolloutEvents(string reference, CancellationToken ct) => Get<RecordedEvent[]>("rollouts", $"rollouts/{Escape(reference)}/events", ct);
+
+    public async Task<RolloutDetails> PlanRollout(PlanRolloutRequest request, bool dryRun, CancellationToken ct)
+    {
+        using var answer = await Post("rollouts", $"rollouts?dryRun={(dryRun ? "true" : "false")}", JsonContent.Create(request, options: ContractJson.Options), null, ct);
+        return await Read<RolloutDetails>(answer, ct);
+    }
+
+    /// <param name="verb">start, pause, resume, promote, rollback or halt.</param>
+    public async Task<RolloutDetails> CommandRollout(string reference, string verb, string reason, long? ifVersion, CancellationToken ct)
+    {
+        using var answer = await Post("rollouts", $"rollouts/{Escape(reference)}/{verb}", JsonContent.Create(new ReasonRequest(reason), options: ContractJson.Options), ifVersion, ct);
+        return await Read<RolloutDetails>(answer, ct);
+    }
+
+    /// <summary>Every state of a rollout from now on; goes on by itself after a lost connection, ends when the rollout has ended.</summary>
+    public async IAsyncEnumerable<RolloutDetails> WatchRollout(string reference, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var seen = 0L;
+        while (true)
+        {
+            await foreach (var state in WatchOnce(reference, ct))
+            {
+                if (state.Version <= seen) continue;
+                seen = state.Version;
+                yield return state;
+            }
+            if (await Rollout(reference, ct) is { Phase: "completed" or "rolledBack" or "halted" } ended)
+            {
+                if (ended.Version > seen) yield return ended;
+                yield break;
+            }
+            await Task.Delay(ReadPause, ct);
+        }
+    }
+
+    // ---- gateway
+    public Task<EndpointDetails[]> Endpoints(CancellationToken ct) => Get<EndpointDetails[]>("gateway", "endpoints", ct);
+    public Task<EndpointDetails> Endpoint(string reference, CancellationToken ct) => Get<EndpointDetails>("gateway", $"endpoints/{Escape(reference)}", ct);
+    public Task<RecordedEvent[]> EndpointEvents(string reference, CancellationToken ct) => Get<RecordedEvent[]>("gateway", $"endpoints/{Escape(reference)}/events", ct);
+
+    // ---- compliance
+    public Task<ComplianceReport> Compliance(string? patch, string? advisory, DateTimeOffset? at, CancellationToken ct) =>
+        Get<ComplianceReport>("compliance", $"compliance{Query(("patch", patch), ("advisory", advisory), ("at", at?.ToString("O")))}", ct);
+
+    public Task<EndpointWhy> Why(string endpoint, string? patch, DateTimeOffset? at, CancellationToken ct) =>
+        Get<EndpointWhy>("compliance", $"compliance/endpoints/{Escape(endpoint)}{Query(("patch", patch), ("at", at?.ToString("O")))}", ct);
+
+    public Task<AuditView> Audit(DateTimeOffset at, CancellationToken ct) => Get<AuditView>("compliance", $"audit{Query(("at", at.ToString("O")))}", ct);
+    public Task<LedgerEntry[]> Ledger(long after, int limit, CancellationToken ct) => Get<LedgerEntry[]>("compliance", $"ledger?after={after}&limit={limit}", ct);
+    public Task<LedgerVerification> VerifyLedger(CancellationToken ct) => Get<LedgerVerification>("compliance", "ledger/verification", ct);
+
+    private async IAsyncEnumerable<RolloutDetails> WatchOnce(string reference, [EnumeratorCancellation] CancellationToken ct)
+    {
+        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", ReadAttempts, ct);
+        await using var stream = await answer.Content.ReadAsStreamAsync(ct);
+        var items = SseParser.Create(stream).EnumerateAsync(ct).GetAsyncEnumerator(ct);
+        await using (items)
+        {
+            while (true)
+            {
+                try
+                {
+                    if (!await items.MoveNextAsync()) yield break;
+                }
+                catch (Exception cut) when (cut is IOException or HttpRequestException)
+                {
+                    yield break;        // the caller asks again where it stood
+                }
+                if (items.Current.EventType != "ping" && JsonSerializer.Deserialize<RolloutDetails>(items.Current.Data, ContractJson.Options) is { } state) yield return state;
+            }
+        }
+    }
+
+    private async Task<T> Get<T>(string service, string path, CancellationToken ct)
+    {
+        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf(service), path)), service, ReadAttempts, ct);
+        return await Read<T>(answer, ct);
+    }
+
+    private Task<HttpResponseMessage> Post(string service, string path, HttpContent content, long? ifVersion, CancellationToken ct) => Send(() =>
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_options.AddressOf(service), path)) { Content = content };
+        if (ifVersion is { } version) request.Headers.TryAddWithoutValidation("If-Match", $"\"{version}\"");
+        return request;
+    }, service, attempts: 1, ct);
+
+    private async Task<HttpResponseMessage> Send(Func<HttpRequestMessage> make, string service, int attempts, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            HttpResponseMessage answer;
+            try
+            {
+                answer = await _http.SendAsync(make(), HttpCompletionOption.ResponseHeadersRead, ct);
+            }
+            catch (HttpRequestException away)
+            {
+                if (attempt >= attempts) throw new HotpatchUnreachable(service, $"{away.Message} ({_options.AddressOf(service)})", away);
+                await Task.Delay(ReadPause * attempt, ct);
+                continue;
+            }
+            if (answer.IsSuccessStatusCode) return answer;
+            if (answer.StatusCode == HttpStatusCode.ServiceUnavailable && attempt < attempts)
+            {
+                answer.Dispose();
+                await Task.Delay(ReadPause * attempt, ct);
+                continue;
+            }
+            using (answer) throw await HotpatchProblem.Read(answer, ct);
+        }
+    }
+
+    private static async Task<T> Read<T>(HttpResponseMessage answer, CancellationToken ct) => (await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct))!;
+
+    private static string Escape(string reference) => Uri.EscapeDataString(reference);
+
+    private static string Query(params (string Key, string? Value)[] terms)
+    {
+        var given = terms.Where(term => !string.IsNullOrEmpty(term.Value)).Select(term => $"{term.Key}={Uri.EscapeDataString(term.Value!)}").ToList();
+        return given.Count == 0 ? "" : "?" + string.Join('&', given);
+    }
+}
