@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Hotpatch.Contracts.Patcher;
+using Spectre.Console;
+
+namespace Hotpatch.Cli.Commands;
+
+/// <summary>One process on this machine, without any server.</summary>
+internal static class LocalCommands
+{
+    private static readonly Option<int> Pid = new("--pid") { Description = "Process id", Required = true };
+    private static readonly Option<string?> Patcher = new("--patcher") { Description = "Path of hotpatch-patcher (or HOTPATCH_PATCHER)" };
+
+    public static Command Apply()
+    {
+        var file = new Argument<string>("file") { Description = "Signed package" };
+        var trust = new Option<string>("--trust") { Description = "Folder of trusted public keys (*.pub)", Required = true };
+        var command = new Command("apply", "Put a patch into a running process") { Pid, file, trust, Patcher };
+        command.SetAction(async (parsed, ct) => Report(parsed, await PatcherProcess.Ask(new PatcherRequest
+        {
+            Verb = PatcherVerb.Apply, Pid = parsed.GetValue(Pid), Package = Path.GetFullPath(PackageCommands.Existing(parsed.GetValue(file)!)), TrustFolder = Path.GetFullPath(parsed.GetValue(trust)!),
+        }, parsed.GetValue(Patcher), ct), "applied", "is in memory already"));
+        return command;
+    }
+
+    public static Command RollBack()
+    {
+        var digest = new Option<string>("--digest") { Description = "The patch, as 'status' shows it", Required = true };
+        var command = new Command("rollback", "Take a patch out of a running process") { Pid, digest, Patcher };
+        command.SetAction(async (parsed, ct) => Report(parsed, await PatcherProcess.Ask(
+            new PatcherRequest { Verb = PatcherVerb.RollBack, Pid = parsed.GetValue(Pid), Digest = parsed.GetValue(digest) }, parsed.GetValue(Patcher), ct), "rolled back", "is not in memory"));
+        return command;
+    }
+
+    public static Command Status() => Look("status", "Show the patches a process holds, from its own memory", attest: false);
+
+    public static Command Attest() => Look("attest", "Prove that a process's patches are what was put in; exit code 1 when not", attest: true);
+
+    private static Command Look(string name, string description, bool attest)
+    {
+        var command = new Command(name, description) { Pid, Patcher };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var result = await PatcherProcess.Ask(new PatcherRequest { Verb = PatcherVerb.Status, Pid = parsed.GetValue(Pid) }, parsed.GetValue(Patcher), ct);
+            if (result.Outcome != PatcherOutcome.Done) return Report(parsed, result, "", "");
+            Output.List(parsed, result.Applied ?? [], patch => patch.Digest, $"Process {parsed.GetValue(Pid)} holds no patch.",
+                table => table.AddColumns("patch").AddColumn(new TableColumn("level").RightAligned()).AddColumns("digest", "active", "intact").AddColumn(new TableColumn("sites").RightAligned()).AddColumn(new TableColumn("stop").RightAligned()).AddColumn("finding"),
+                patch => [Output.Text(patch.Name), $"{patch.Level}", patch.Digest, patch.Active ? "yes" : "no", patch.Intact ? "[green]✔ yes[/]" : "[red]✖ no[/]", $"{patch.Sites}", Output.Micros(patch.StopMicroseconds), Output.Text(patch.Finding)]);
+            return attest && (result.Applied ?? []).Any(patch => !patch.Intact) ? ExitCodes.Failure : ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static int Report(ParseResult parsed, PatcherResult result, string done, string already)
+    {
+        if (GlobalOptions.IsJson(parsed)) Output.Json(result);
+        switch (result.Outcome)
+        {
+            case PatcherOutcome.Done or PatcherOutcome.Already:
+                if (!GlobalOptions.IsJson(parsed))
+                    Output.Out.MarkupLine(result.Outcome == PatcherOutcome.Already
+                        ? $"the patch {already}; nothing was changed"
+                        : $"[green]✔[/] {done}: {result.Sites} functions, {result.Threads} threads stood still for [bold]{Output.Micros(result.StopMicroseconds)}[/] ({(result.Attempts == 1 ? "first stop" : $"{result.Attempts} stops")})");
+                return ExitCodes.Ok;
+            default:
+                throw new CliFault(ExitOf(result.Outcome), result.Reason ?? "It did not happen.", result.Code, result.Undone is null ? null : $"state of the process: {result.Undone}");
+        }
+    }
+
+    private static int ExitOf(PatcherOutcome outcome) => outcome switch
+    {
+        PatcherOutcome.Refused => ExitCodes.Usage,
+        PatcherOutcome.Busy => ExitCodes.Conflict,
+        PatcherOutcome.Gone => ExitCodes.NotFound,
+        _ => ExitCodes.Failure,
+    };
+}
