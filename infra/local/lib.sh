@@ -156,6 +156,9 @@ server_home() {
 }
 
 drop_home() {
-    if [ -L "$STATE/$1" ]; then rm -rf "$(readlink -f "$STATE/$1")"; fi
+    if [ -L "$STATE/$1" ]; then
+        rm -rf "$(readlink -f "$STATE/$1")"
+        rmdir "$(dirname "$(readlink "$STATE/$1")")" 2> /dev/null || true
+    fi
     rm -rf "${STATE:?}/$1"
 }

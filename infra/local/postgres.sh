@@ -43,7 +43,7 @@ make_data() {
         >> "$STATE/log/postgres.log" 2>&1 || die_with_log "$STATE/log/postgres.log" "could not make the database"
 }
 
-accepts() { "$BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT" 2> /dev/null; }
+accepts() { "$BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT" -U hotpatch -d hotpatch 2> /dev/null; }
 # The npm binaries have no pg_isready: an open port and a living postmaster that says "ready" have to do.
 accepts_by_file() { [ "$(sed -n 8p "$HOME_/data/postmaster.pid" 2> /dev/null | tr -d ' ')" = ready ] && port_open "$PORT"; }
 
@@ -56,6 +56,7 @@ start() {
     HOME_=$(server_home postgres "$user")
     PORT=$(port POSTGRES "${HOTPATCH_PG_PORT:-}")
     make_data "$HOME_" "$BIN" "$user"
+    drop_stale_locks
     rm -f "$STATE/run/postgres.pid"
     local socket="$HOME_"
     [ ${#socket} -lt 80 ] || socket=''      # a socket's path may have 107 bytes
@@ -65,7 +66,7 @@ start() {
         -c shared_buffers=256MB -c client_connection_check_interval=1s -c log_min_messages=warning)
     ready=accepts
     [ -x "$BIN/pg_isready" ] || ready=accepts_by_file
-    wait_until 30 "$ready" || die_with_log "$STATE/log/postgres.log" "PostgreSQL did not open port $PORT"
+    wait_until 30 eval "$ready || ! running postgres" && running postgres || die_with_log "$STATE/log/postgres.log" "PostgreSQL did not open port $PORT"
     url
 }
 
@@ -74,15 +75,25 @@ stop() { open_state; halt postgres INT 30; }
 
 kill9() {
     open_state
-    local pid child
+    local pid child children
     pid=$(pid_of postgres) || die "PostgreSQL does not run"
-    local children
     children=$(cat "/proc/$pid/task/$pid/children" 2> /dev/null || true)
     kill -s KILL "$pid"
     # Children of a dead postmaster end by themselves within a second or so; a restart must not wait for them.
     for child in $children; do kill -s KILL "$child" 2> /dev/null || true; done
-    wait_gone postgres 5 || true
+    for child in $pid $children; do wait_until 5 dead "$child" || die "process $child does not end"; done
     rm -f "$STATE/run/postgres.pid"
+}
+
+dead() { ! start_time "$1" > /dev/null; }
+
+# A server that was killed leaves its lock files, and refuses to start while a process of that number exists, be it a
+# corpse that nobody has collected yet. The lock of a dead process is no lock.
+drop_stale_locks() {
+    local lock pid
+    for lock in "$HOME_/data/postmaster.pid" "$HOME_/.s.PGSQL.$PORT.lock"; do
+        if read -r pid 2> /dev/null < "$lock" && dead "$pid"; then rm -f "$lock"; fi
+    done
 }
 
 case ${1:-} in
