@@ -4,6 +4,7 @@
 
 HOTPATCH_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)"
 STATE="${HOTPATCH_STATE:-$HOTPATCH_ROOT/.state/demo}"
+CACHE="${HOTPATCH_CACHE:-$HOTPATCH_ROOT/.state/cache}"    # downloads and builds; outlives the state folder's data
 
 say()  { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }
@@ -135,7 +136,7 @@ port() {
 as() {
     local user=$1; shift
     if [ "$user" = "$(id -un)" ]; then exec "$@"; fi
-    exec setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
+    exec setpriv --reuid="$user" --regid="$(id -gn "$user")" --init-groups -- "$@"
 }
 
 # server_home NAME USER: a folder for NAME that USER can reach. A checkout below a private home folder is closed to the

