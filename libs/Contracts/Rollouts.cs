@@ -33,7 +33,8 @@ public sealed record RingOpened(
 /// <summary>What endpoints of a ring came to; each endpoint once.</summary>
 public sealed record OutcomesTallied(Guid RolloutId, int Ring, IReadOnlyList<EndpointOutcome> Outcomes, DateTimeOffset At);
 
-public sealed record EndpointOutcome(Guid EndpointId, Gateway.OrderResult Result, string? Reason);
+/// <param name="AgentSequence">Where the endpoint's own journal has it: an older outcome never replaces a newer one.</param>
+public sealed record EndpointOutcome(Guid EndpointId, Gateway.OrderResult Result, long AgentSequence, string? Reason);
 
 /// <summary>Everything the gate looked at. The verdict is a pure function of these numbers and the plan's <see cref="Gate"/>.</summary>
 public sealed record GateInputs(int Size, int Healthy, int Failed, int NotApplicable, int Open, bool Baked, bool DeadlinePassed);

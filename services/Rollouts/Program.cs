@@ -1,1 +1,4 @@
-return 0;
+using Hotpatch.Hosting;
+using Hotpatch.Rollouts;
+
+return await HotpatchService.RunAsync(args, new RolloutsPart());

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using Hotpatch.Contracts;
+using JasperFx;
+using JasperFx.Events;
+using JasperFx.Events.Daemon;
+using JasperFx.OpenTelemetry;
+using Marten;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Hotpatch.Hosting;
+
+/// <summary>The settings every store shares; each was chosen against a measured failure.</summary>
+internal static class EventStore
+{
+    public static void AddEventStore(this IServiceCollection services, IConfiguration configuration, string schema, IReadOnlyList<ServicePart> parts)
+    {
+        var connection = configuration.Require("Store:ConnectionString", "a PostgreSQL connection string, such as Host=localhost;Database=hotpatch;Username=hotpatch");
+        var marten = services.AddMarten(options =>
+        {
+            options.Connection(WithServerSettings(connection));
+            options.DatabaseSchemaName = configuration["Store:Schema"] is { Length: > 0 } named ? named : schema;
+            options.AutoCreateSchemaObjects = AutoCreate.CreateOrUpdate;
+            options.UseSystemTextJsonForSerialization(configure: ContractJson.Configure);
+            options.DisableNpgsqlLogging = true;
+
+            options.Events.StreamIdentity = StreamIdentity.AsGuid;
+            options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
+            // With the identity map on, FetchForWriting followed by an append hands out an aggregate that counted its events twice.
+            options.Events.UseIdentityMapForAggregates = false;
+            // Subscribers hear of a commit in about 10 ms rather than at the next poll, half a second later.
+            options.Events.UseListenNotifyForEventAppends = true;
+            // An event whose id follows from its cause (StableId) cannot be stored twice.
+            options.Events.EnableUniqueIndexOnEventId = true;
+            options.Events.MetadataConfig.CorrelationIdEnabled = true;
+            options.Events.MetadataConfig.CausationIdEnabled = true;
+            options.Events.MetadataConfig.HeadersEnabled = true;
+            foreach (var (name, type) in FactKinds.ByName) options.Events.MapEventType(type, name);
+
+            // A projection that skips what it cannot apply would report compliance that is not there. It stops, loudly, instead.
+            options.Projections.Errors.SkipApplyErrors = false;
+            options.Projections.Errors.SkipSerializationErrors = false;
+            options.Projections.Errors.SkipUnknownEvents = false;
+            options.OpenTelemetry.TrackConnections = TrackLevel.Normal;
+            options.OpenTelemetry.TrackEventCounters();
+
+            options.Schema.For<SourceMark>().Identity(mark => mark.Id).UseNumericRevisions(true);
+            foreach (var part in parts) part.ConfigureStore(options);
+        })
+        .UseLightweightSessions()
+        .BuildSessionsWith<TracedSessions>()
+        .ApplyAllDatabaseChangesOnStartup()
+        .AddAsyncDaemon(DaemonMode.HotCold);
+
+        AnnouncerRegistration.Register(services, marten, configuration, parts);
+    }
+
+    // force_custom_plan: a store that grows from 3 streams to 100,000 keeps a sequential-scan plan inside Marten's append function
+    // otherwise. client_connection_check_interval: a killed daemon's lock session ends in a second, not after its last sleep.
+    private static string WithServerSettings(string connection)
+    {
+        var settings = new Npgsql.NpgsqlConnectionStringBuilder(connection);
+        settings.Options = $"{settings.Options} -c plan_cache_mode=force_custom_plan -c client_connection_check_interval=1000".Trim();
+        if (settings.MaxPoolSize == 100) settings.MaxPoolSize = 40;
+        return settings.ConnectionString;
+    }
+}
+
+/// <summary>Sessions that carry the caller's trace into every event they store, so that a trace goes on after the daemon picks it up.</summary>
+internal sealed class TracedSessions(IDocumentStore store) : ISessionFactory
+{
+    public IQuerySession QuerySession() => store.QuerySession();
+
+    public IDocumentSession OpenSession()
+    {
+        var session = store.LightweightSession();
+        if (Activity.Current is { Id: { } id } activity)
+        {
+            session.SetHeader(TraceContext.Header, id);
+            session.CorrelationId = activity.TraceId.ToString();
+        }
+        return session;
+    }
+}
+
+public static class TraceContext
+{
+    public const string Header = "traceparent";
+    public static readonly ActivitySource Source = new("Hotpatch");
+
+    /// <summary>The W3C trace context an event was stored under, or null.</summary>
+    public static string? Of(IEvent stored) => stored.Headers?.TryGetValue(Header, out var value) == true ? value?.ToString() : null;
+}
+
+/// <summary>How far a consumer has taken in one source's log: pages repeat, the mark does not go back.</summary>
+public sealed class SourceMark
+{
+    public required string Id { get; init; }
+    public long Sequence { get; set; }
+}

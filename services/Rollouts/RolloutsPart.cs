@@ -1,0 +1,55 @@
+using Hotpatch.Contracts.Rollouts;
+using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Saga;
+using JasperFx.Events.Projections;
+using Marten;
+using MassTransit;
+
+namespace Hotpatch.Rollouts;
+
+/// <summary>Carries a patch through rings of endpoints, or back out.</summary>
+public sealed class RolloutsPart : ServicePart
+{
+    public override string Name => "rollouts";
+    public override Type? Announcer => typeof(Announcements);
+
+    /// <summary>The facts a rollout's stream can hold.</summary>
+    public static readonly Type[] Facts =
+    [
+        typeof(RolloutPlanned), typeof(PlanRefused), typeof(RolloutStarted), typeof(RingOpened), typeof(OutcomesTallied), typeof(GateEvaluated),
+        typeof(BakeStarted), typeof(RingCompleted), typeof(RolloutPaused), typeof(RolloutResumed), typeof(RingPromoted), typeof(RollbackOrdered),
+        typeof(RolloutRolledBack), typeof(RolloutCompleted), typeof(RolloutHalted),
+    ];
+
+    public override void ConfigureStore(StoreOptions options)
+    {
+        options.Projections.Add<RolloutViewProjection>(ProjectionLifecycle.Inline);
+        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.Name).DocumentAlias("rollout_view");
+        options.Schema.For<RolloutName>().Identity(name => name.Id);
+        options.Schema.For<FleetMember>().DocumentAlias("fleet_member");
+        options.Schema.For<KnownPatch>().DocumentAlias("known_patch");
+    }
+
+    public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
+        services.AddHostedService<Timekeeper>();
+
+    public override void ConfigureBus(IBusRegistrationConfigurator bus)
+    {
+        bus.AddSagaStateMachine<RolloutSaga, RolloutSagaState, RolloutSagaDefinition>().StreamRepository();
+        bus.AddConsumer<KeepFleet, KeepFleetDefinition>();
+        bus.AddConsumer<KeepPatches, KeepPatchesDefinition>();
+    }
+
+    public override void MapRoutes(IEndpointRouteBuilder routes)
+    {
+        PlanRollout.Map(routes);
+        StartRollout.Map(routes);
+        PauseRollout.Map(routes);
+        ResumeRollout.Map(routes);
+        PromoteRing.Map(routes);
+        RollBackRollout.Map(routes);
+        HaltRollout.Map(routes);
+        GetRollouts.Map(routes);
+        WatchRollout.Map(routes);
+    }
+}

@@ -1,0 +1,51 @@
+using Marten;
+using MassTransit;
+
+namespace Hotpatch.Rollouts.Saga;
+
+/// <summary>
+/// Wakes rollouts whose bake time or deadline has come. What is due stands in the rollout's own view, so nothing is lost in a
+/// restart and nothing needs a broker with delayed messages; waking twice is harmless.
+/// </summary>
+public sealed partial class Timekeeper(IDocumentStore store, IBus bus, TimeProvider clock, ILogger<Timekeeper> log) : BackgroundService
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Repeat = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<(Guid Rollout, long Version), DateTimeOffset> _woken = [];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Tick, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await WakeDue(stoppingToken);
+            }
+            catch (Exception failure) when (failure is not OperationCanceledException)
+            {
+                // Database or broker away: the next tick tries again.
+                WakingFailed(log, failure.Message);
+            }
+        }
+    }
+
+    private async Task WakeDue(CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        await using var session = store.QuerySession();
+        var due = await session.Query<RolloutView>().Where(view => view.DueAt != null && view.DueAt <= now).ToListAsync(ct);
+        foreach (var view in due)
+        {
+            var key = (view.Id, view.Rollout.Version);
+            if (_woken.TryGetValue(key, out var last) && now - last < Repeat) continue;
+            await bus.Publish(new TimeReached(view.Id), ct);
+            _woken[key] = now;
+        }
+        foreach (var (key, at) in _woken.Where(entry => now - entry.Value > 10 * Repeat).ToList()) _woken.Remove(key);
+    }
+
+    [LoggerMessage(EventId = 20, Level = LogLevel.Warning, Message = "Could not look for due rollouts, trying again: {Cause}")]
+    private static partial void WakingFailed(ILogger log, string cause);
+}
