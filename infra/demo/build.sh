@@ -22,6 +22,11 @@ up_to_date() { [ "$(cat "$ARTIFACTS/$1.stamp" 2> /dev/null)" = "$2" ]; }
 build_all() {
     mkdir -p "$ARTIFACTS"
     build_managed "$1"
+    build_native_programs "$1"
+}
+
+build_native_programs() {
+    export HOTPATCH_AGENT=$ARTIFACTS/Agent/hotpatch-agent HOTPATCH_PATCHER=$ARTIFACTS/Patcher/hotpatch-patcher
     build_native "$1" Patcher hotpatch-patcher libs/Contracts libs/Packaging libs/Engine
     build_native "$1" Agent hotpatch-agent libs/Contracts libs/Packaging
 }

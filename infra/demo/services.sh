@@ -73,7 +73,6 @@ http_ok() {
 # The command line's settings: one context, the services and the token.
 write_cli_config() {
     export HOTPATCH_CONFIG=$STATE/hotpatch.json
-    export HOTPATCH_AGENT=$ARTIFACTS/Agent/hotpatch-agent HOTPATCH_PATCHER=$ARTIFACTS/Patcher/hotpatch-patcher
     export PATH="$ARTIFACTS/Cli:$PATH"
     (umask 077 && cat > "$HOTPATCH_CONFIG" <<JSON
 {
