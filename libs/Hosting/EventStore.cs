@@ -7,6 +7,7 @@ using JasperFx.OpenTelemetry;
 using Marten;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Weasel.Core;
 
 namespace Hotpatch.Hosting;
 
@@ -21,7 +22,7 @@ internal static class EventStore
             options.Connection(WithServerSettings(connection));
             options.DatabaseSchemaName = configuration["Store:Schema"] is { Length: > 0 } named ? named : schema;
             options.AutoCreateSchemaObjects = AutoCreate.CreateOrUpdate;
-            options.UseSystemTextJsonForSerialization(configure: ContractJson.Configure);
+            options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, configure: ContractJson.Configure);
             options.DisableNpgsqlLogging = true;
 
             options.Events.StreamIdentity = StreamIdentity.AsGuid;
@@ -30,6 +31,9 @@ internal static class EventStore
             options.Events.UseIdentityMapForAggregates = false;
             // Subscribers hear of a commit in about 10 ms rather than at the next poll, half a second later.
             options.Events.UseListenNotifyForEventAppends = true;
+            // The leader's lock as a transaction, and watched: the package that gives session locks on a data source is not to be had.
+            options.Events.UseAdvisoryLockTransaction = true;
+            options.Events.UseMonitoredAdvisoryLock = true;
             // An event whose id follows from its cause (StableId) cannot be stored twice.
             options.Events.EnableUniqueIndexOnEventId = true;
             options.Events.MetadataConfig.CorrelationIdEnabled = true;
