@@ -45,6 +45,7 @@ if [ "$DOWN" = 1 ]; then
     exit 0
 fi
 
+trap 'warn "infra/demo.sh, line $LINENO: $BASH_COMMAND"' ERR
 trap 'code=$?; [ $code -eq 0 ] || warn "The demo ended early (exit code $code). What it started may still run: infra/demo.sh --down stops it."' EXIT
 
 down
@@ -124,13 +125,11 @@ halt pings TERM 5
 
 step "After: taken back by itself, without a restart"
 endpoint_lines > "$STATE/endpoints.jsonl"
-CANARY=$(grep "\"patchName\":\"$BAD_NAME\"" "$STATE/endpoints.jsonl" | grep -o '"name":"endpoint-[0-9]*"' | cut -d'"' -f4 | tr '\n' ' ' | sed 's/ $//')
-HIT=$(cut -d' ' -f2 "$STATE/pings.txt" | sort -u | tr '\n' ' ' | sed 's/ $//')
+CANARY=$(ordered "$BAD_NAME")
+HIT=$(cut -d' ' -f2 "$STATE/pings.txt" | sort -u | on_one_line)
 note "PING failed $(wc -l < "$STATE/pings.txt") times, on: ${HIT:-nobody}"
 claim "one endpoint was ordered the bad patch: the canary, $CANARY" equal "$(wc -w <<< "$CANARY")" 1
-claim "the canary's PING did fail, and nobody else's" equal "$HIT" "$CANARY"
-every_pong() { local name port; while read -r name _ _ port; do pong "$port" || { note "        $name does not answer +PONG"; return 1; }; done < "$STATE/fleet.tsv"; }
-pong() { local line; exec 3<> "/dev/tcp/127.0.0.1/$1"; printf 'PING\r\n' >&3; IFS= read -r -t 2 line <&3; exec 3>&-; [ "${line%$'\r'}" = +PONG ]; }
+claim "the canary's PING did fail, and nobody else's" equal "$HIT" "${CANARY:-a canary}"
 claim "every target answers +PONG again" every_pong
 claim "the first patch still holds on all $ENDPOINTS" every_target "$FIXED"
 claim "no restart: same pids, same start times" same_processes
@@ -157,4 +156,5 @@ Everything keeps running. To play with it:
 Logs: $STATE/log (services), $STATE/endpoints/endpoint-NN/agent.log (agents)
 Stop: infra/demo.sh --down        stop, keep the data: infra/demo.sh --down --keep-data
 TEXT
+trap - EXIT ERR
 [ "$CLAIMS_BROKEN" -eq 0 ]

@@ -26,7 +26,7 @@ forget() {
     [ -d "$STATE" ] || return 0
     HOTPATCH_STATE=$STATE "$HOTPATCH_ROOT/infra/local/rabbitmq.sh" drop
     HOTPATCH_STATE=$STATE "$HOTPATCH_ROOT/infra/local/postgres.sh" drop
-    rm -rf "${STATE:?}"/{endpoints,packages,trust,keys,patches,load,run,log.old} \
+    rm -rf "${STATE:?}"/{endpoints,packages,trust,keys,patches,load,run} \
         "${STATE:?}"/{ports.env,fleet.tsv,endpoints.jsonl,pings.txt,token,enrolment-token,hotpatch.json,run-number}
-    if [ -d "$STATE/log" ]; then mv "$STATE/log" "$STATE/log.old"; fi
+    rmdir "$STATE/log" 2> /dev/null || { rm -rf "$STATE/log.old" && mv "$STATE/log" "$STATE/log.old"; }
 }

@@ -65,7 +65,9 @@ all_enrolled() { [ "$(enrolled)" = "$ENDPOINTS" ]; }
 
 # Longest stop of the processes of an endpoint that are patched now, in microseconds.
 longest_stop() {
-    grep "\"name\":\"$1\"" "$STATE/endpoints.jsonl" | sed 's/"orders":.*//' | grep -o '"stopMicroseconds":[0-9]*' | cut -d: -f2 | sort -n | tail -n 1
+    local stop
+    stop=$(sed -n "/\"name\":\"$1\"/s/\"orders\":.*//p" "$STATE/endpoints.jsonl" | { grep -o '"stopMicroseconds":[0-9]*' || true; } | cut -d: -f2 | sort -n | tail -n 1)
+    printf '%s\n' "${stop:--}"
 }
 
 # every_target ANSWER: all of them give this answer to the proof.
@@ -77,6 +79,28 @@ every_target() {
     done < "$STATE/fleet.tsv"
     return "$wrong"
 }
+
+pong() {
+    local line=''
+    exec 3<> "/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'PING\r\n' >&3
+    IFS= read -r -t 2 line <&3 || true
+    exec 3>&-
+    [ "${line%$'\r'}" = +PONG ]
+}
+
+every_pong() {
+    local name port wrong=0
+    while read -r name _ _ port; do
+        pong "$port" || { note "        $name does not answer +PONG"; wrong=1; }
+    done < "$STATE/fleet.tsv"
+    return "$wrong"
+}
+
+on_one_line() { tr '\n' ' ' | sed 's/ $//'; }
+
+# Names of the endpoints that were ever ordered a patch, from the list kept in STATE/endpoints.jsonl.
+ordered() { { grep "\"patchName\":\"$1\"" "$STATE/endpoints.jsonl" || true; } | sed 's/^.*"name":"\(endpoint-[0-9]*\)".*/\1/' | on_one_line; }
 
 same_processes() {
     local name pid start wrong=0

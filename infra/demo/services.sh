@@ -63,10 +63,10 @@ ready_or_dead() { ! running "$1" || http_ok "$2" /health/ready; }
 http_ok() {
     local status
     status=$(
-        exec 3<> "/dev/tcp/127.0.0.1/$1" || exit
+        exec 2> /dev/null 3<> "/dev/tcp/127.0.0.1/$1" || exit
         printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&3
         IFS=' ' read -r -t 5 _ status _ <&3 && printf '%s' "$status"
-    ) 2> /dev/null || true
+    ) || true
     [ "$status" = 200 ]
 }
 
