@@ -1,1 +1,4 @@
-return 0;
+using Hotpatch.Catalog;
+using Hotpatch.Hosting;
+
+return await HotpatchService.RunAsync(args, new CatalogPart());

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using Hotpatch.Engine.Ptrace;
+
+namespace Hotpatch.Engine.Patching;
+
+/// <param name="StopMicroseconds">From the first interrupt to the last release, of the stop that succeeded.</param>
+internal readonly record struct SwitchReport(int StopMicroseconds, int Threads, int Attempts);
+
+/// <summary>One site's change: what must be there, and what shall be.</summary>
+internal readonly record struct SiteChange(PatchSite Site, byte[] From, byte[] To);
+
+/// <summary>
+/// Changes a set of sites in one stop of all threads. Threads are seized while they run; stopped together; looked at; and released at
+/// once when one of them is in the way or does not stop within the budget, so that nobody waits for a busy thread.
+/// </summary>
+internal sealed class Switchover(Target target, EngineLimits limits)
+{
+    private const int Fifo = 1, Other = 0, FifoPriority = 50;
+
+    private readonly Quiescence _quiescence = new(target, limits);
+
+    /// <param name="whileStopped">Runs after the sites were read back, before anybody runs on.</param>
+    public SwitchReport Switch(IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, Action whileStopped, string verb)
+    {
+        using var group = new ThreadGroup(target.Pid, limits, target.IsFiltered);
+        string? busy = null;
+        for (var attempt = 1; attempt <= limits.AttemptsMax; attempt++)
+        {
+            try
+            {
+                group.SeizeNew();
+                target.ReadMappingsAgain();
+                var started = Stopwatch.GetTimestamp();
+                RaisePriority();
+                try
+                {
+                    busy = TrySwitch(group, changes, forbidden, whileStopped);
+                }
+                finally
+                {
+                    group.Release();
+                    LowerPriority();
+                }
+                if (busy is null) return new SwitchReport((int)Stopwatch.GetElapsedTime(started).TotalMicroseconds, _threads, attempt);
+            }
+            catch (EngineFault traced) when (traced is { Kind: FaultKind.Busy } && attempt < limits.AttemptsMax)
+            {
+                group.Release();
+                busy = traced.Message;
+            }
+            Thread.Sleep(limits.RetryPause * Math.Min(attempt, 10) * (0.5 + Random.Shared.NextDouble()));
+        }
+        throw new EngineFault(FaultKind.Busy, "target.busy", $"No instant was found to {verb} in {limits.AttemptsMax} stops: {busy}. Nothing was changed; try again later.", "stop");
+    }
+
+    private int _threads;
+
+    private string? TrySwitch(ThreadGroup group, IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, Action whileStopped)
+    {
+        if (!group.StopAll(limits.StopBudget, seizeNew: true)) return "a thread did not stop within the budget (uninterruptible sleep, or no CPU for it)";
+        _threads = 0;
+        for (var i = 0; i < group.Count; i++)
+        {
+            ref var thread = ref group[i];
+            if (thread.Gone) continue;
+            _threads++;
+            group.ReadRegisters(ref thread);
+            if (_quiescence.FindIn(ref thread, forbidden) is { } where) return where;
+        }
+        foreach (var change in changes)
+            if (!target.Memory.Read(change.Site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(change.From))
+                throw EngineFault.Refuse("target.preimage", $"The entry of {change.Site.Function} does not hold the expected bytes: somebody else changed this process's code (a debugger's breakpoint, another patcher).", "write");
+        WriteAll(changes);
+        whileStopped();
+        return null;
+    }
+
+    private void WriteAll(IReadOnlyList<SiteChange> changes)
+    {
+        for (var i = 0; i < changes.Count; i++)
+        {
+            var change = changes[i];
+            CrashPoint.Reach($"write-site-{i}");
+            if (target.Memory.TryWriteCode(change.Site.Address, change.To)
+                && target.Memory.Read(change.Site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(change.To)) continue;
+            var errno = Libc.Errno;
+            for (var back = i; back >= 0; back--) target.Memory.TryWriteCode(changes[back].Site.Address, changes[back].From);
+            throw EngineFault.FromErrno("write", $"Writing the entry of {change.Site.Function}", errno, "all entries hold what they held before");
+        }
+    }
+
+    // On a busy host the patching thread would wait for the CPU while the target stands still. Without the right to, it just does.
+    private static unsafe void RaisePriority()
+    {
+        var priority = FifoPriority;
+        _ = Libc.SetScheduler(0, Fifo, &priority);
+    }
+
+    private static unsafe void LowerPriority()
+    {
+        var priority = 0;
+        _ = Libc.SetScheduler(0, Other, &priority);
+    }
+}

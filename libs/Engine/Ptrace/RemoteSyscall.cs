@@ -1,0 +1,183 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Hotpatch.Engine.Ptrace;
+
+/// <summary>
+/// Has a stopped thread of the target make one system call. Self-healing: below its stack lies a complete signal frame with its own
+/// registers, and the return address of the call is the C library's __restore_rt. Should this process be killed at any point, the
+/// thread returns into rt_sigreturn and goes on as if nothing had been (sigreturn(2); frame layout: linux arch/x86 rt_sigframe).
+/// </summary>
+internal sealed unsafe class RemoteSyscall
+{
+    // Bytes every glibc has: "syscall; ret", and "mov $15,%rax; syscall" which is __restore_rt.
+    private static ReadOnlySpan<byte> SyscallReturn => [0x0f, 0x05, 0xc3];
+    private static ReadOnlySpan<byte> RestoreRt => [0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05];
+
+    private const int RedZoneBytes = 512;               // 128 by the psABI (3.2.2); more costs nothing
+    private const int ExtendedBytesMax = 32 << 10;
+    private const int SearchBytesMax = 8 << 20;
+    private const uint FrameMagic1 = 0x46505853, FrameMagic2 = 0x46505845;     // asm/sigcontext.h
+    private const int SoftwareBytesOffset = 464;        // fpx_sw_bytes within the legacy FXSAVE area
+    private const ulong AllBlockedButSegv = ~(1UL << (11 - 1));
+
+    private readonly ProcessMemory _memory;
+    private readonly EngineLimits _limits;
+    private readonly ulong _gadget;
+    private readonly ulong _restore;
+
+    public RemoteSyscall(int anchor, ProcessMemory memory, EngineLimits limits)
+    {
+        (_memory, _limits) = (memory, limits);
+        var code = ProcessMaps(anchor);
+        _gadget = Find(code, SyscallReturn);
+        _restore = Find(code, RestoreRt);
+        if (_gadget == 0 || _restore == 0)
+            throw EngineFault.Refuse("target.no_gadget", "The process holds no C library code to make a system call through safely (a static program without glibc?). It cannot be patched this way.", "inject");
+    }
+
+    /// <returns>What the kernel answered: a value, or a negative errno.</returns>
+    public long Call(ref Tracee thread, ThreadGroup group, long number, params ReadOnlySpan<ulong> arguments)
+    {
+        group.ReadRegisters(ref thread);
+        var saved = thread.Registers;
+        var extended = new byte[ExtendedBytesMax];
+        var extendedLength = ReadExtended(thread.Thread, extended);
+        var mask = SignalMask(thread.Thread);
+
+        // The XSAVE area needs 64-byte alignment; the frame begins like a called function's, 8 below a 16-byte boundary.
+        var extendedAt = (saved.StackPointer - RedZoneBytes - (ulong)extendedLength - 64) & ~63UL;
+        var frame = BuildFrame(saved, mask, extendedAt);
+        var frameAt = ((extendedAt - (ulong)frame.Length - 256) & ~15UL) - 8;
+        SealExtended(extended, extendedLength);
+        _memory.WriteData(extendedAt, extended.AsSpan(0, extendedLength + 4));
+        _memory.WriteData(frameAt, frame);
+
+        var call = saved;
+        call.Rax = (ulong)number;
+        call.Rdi = At(arguments, 0);
+        call.Rsi = At(arguments, 1);
+        call.Rdx = At(arguments, 2);
+        call.R10 = At(arguments, 3);
+        call.R8 = At(arguments, 4);
+        call.R9 = At(arguments, 5);
+        call.InstructionPointer = _gadget;
+        call.StackPointer = frameAt;
+        call.OriginalRax = ulong.MaxValue;              // no call is in progress: the kernel must not restart one
+        SetSignalMask(thread.Thread, AllBlockedButSegv);
+        WriteRegisters(thread.Thread, call);
+        var answer = Drive(ref thread, group);
+        WriteRegisters(thread.Thread, saved);
+        SetSignalMask(thread.Thread, mask);
+        thread.Registers = saved;
+        return answer;
+    }
+
+    private long Drive(ref Tracee thread, ThreadGroup group)
+    {
+        var deadline = Stopwatch.GetTimestamp() + (long)(_limits.BorrowBudget.TotalSeconds * Stopwatch.Frequency);
+        var stops = 0;
+        for (var guard = 0; guard < 16; guard++)
+        {
+            if (Libc.Ptrace(Libc.PtraceSyscall, thread.Thread, 0, 0) < 0) throw EngineFault.FromErrno("inject", "Resuming a borrowed thread", Libc.Errno);
+            if (!ThreadGroup.TryWait(thread.Thread, deadline, out _, out var gone))
+                throw new EngineFault(FaultKind.Busy, "target.no_cpu", "A borrowed thread did not come back from a system call in time. It heals by itself; try again.", "inject");
+            if (gone)
+            {
+                (thread.Gone, thread.Stopped) = (true, false);
+                throw EngineFault.Refuse("target.gone", "The process ended while it was being prepared.", "inject");
+            }
+            group.ReadRegisters(ref thread);
+            // Once on the way in, once on the way out, both behind our syscall instruction.
+            if (thread.Registers.InstructionPointer == _gadget + 2 && ++stops == 2) return (long)thread.Registers.Rax;
+        }
+        throw new EngineFault(FaultKind.Faulted, "inject.no_progress", "A borrowed thread did not make the system call it was asked for.", "inject", "the thread's own registers were restored");
+    }
+
+    // uc_flags, uc_link, uc_stack, then the registers in the order of sigcontext, then the blocked signals.
+    private byte[] BuildFrame(Registers saved, ulong mask, ulong extendedAt)
+    {
+        // What the thread must look like afterwards without the kernel's own restart logic: -ERESTARTSYS, -NOINTR, -NOHAND repeat the call.
+        var final = saved;
+        if ((long)saved.OriginalRax >= 0)
+        {
+            switch ((long)saved.Rax)
+            {
+                case -512 or -513 or -514:
+                    final.InstructionPointer -= 2;
+                    final.Rax = saved.OriginalRax;
+                    break;
+                case -516:
+                    final.Rax = unchecked((ulong)-Libc.Eintr);      // -ERESTART_RESTARTBLOCK: the restart state is the kernel's; the call ends early
+                    break;
+            }
+        }
+        ulong[] words =
+        [
+            _restore, 7, 0, 0, 2, 0,                    // return address; UC_FP_XSTATE|SIGCONTEXT_SS|STRICT_RESTORE_SS; link; stack {0, SS_DISABLE, 0}
+            final.R8, final.R9, final.R10, final.R11, final.R12, final.R13, final.R14, final.R15, final.Rdi, final.Rsi, final.FramePointer, final.Rbx,
+            final.Rdx, final.Rax, final.Rcx, final.StackPointer, final.InstructionPointer, final.Flags, final.Cs | (final.Ss << 48), 0, 0, mask, 0, extendedAt,
+            0, 0, 0, 0, 0, 0, 0, 0, mask,
+        ];
+        return MemoryMarshal.AsBytes(words.AsSpan()).ToArray();
+    }
+
+    private static void SealExtended(Span<byte> extended, int length)
+    {
+        var features = BinaryPrimitives.ReadUInt64LittleEndian(extended[SoftwareBytesOffset..]);     // NT_X86_XSTATE has XCR0 here
+        BinaryPrimitives.WriteUInt32LittleEndian(extended[SoftwareBytesOffset..], FrameMagic1);
+        BinaryPrimitives.WriteUInt32LittleEndian(extended[(SoftwareBytesOffset + 4)..], (uint)length + 4);
+        BinaryPrimitives.WriteUInt64LittleEndian(extended[(SoftwareBytesOffset + 8)..], features);
+        BinaryPrimitives.WriteUInt32LittleEndian(extended[(SoftwareBytesOffset + 16)..], (uint)length);
+        BinaryPrimitives.WriteUInt32LittleEndian(extended[length..], FrameMagic2);
+    }
+
+    private static int ReadExtended(int thread, byte[] into)
+    {
+        fixed (byte* start = into)
+        {
+            var vector = new Libc.Vector(start, into.Length - 64);
+            if (Libc.Ptrace(Libc.PtraceGetRegisterSet, thread, Libc.RegistersExtended, (nint)(&vector)) < 0)
+                throw EngineFault.FromErrno("inject", "Reading a thread's extended registers", Libc.Errno);
+            return (int)vector.Length;
+        }
+    }
+
+    private static void WriteRegisters(int thread, Registers registers)
+    {
+        var vector = new Libc.Vector(&registers, sizeof(Registers));
+        if (Libc.Ptrace(Libc.PtraceSetRegisterSet, thread, Libc.RegistersGeneral, (nint)(&vector)) < 0)
+            throw EngineFault.FromErrno("inject", "Setting a thread's registers", Libc.Errno);
+    }
+
+    private static ulong SignalMask(int thread)
+    {
+        ulong mask = 0;
+        return Libc.Ptrace(Libc.PtraceGetSignalMask, thread, sizeof(ulong), (nint)(&mask)) < 0
+            ? throw EngineFault.FromErrno("inject", "Reading a thread's signal mask", Libc.Errno)
+            : mask;
+    }
+
+    private static void SetSignalMask(int thread, ulong mask)
+    {
+        if (Libc.Ptrace(Libc.PtraceSetSignalMask, thread, sizeof(ulong), (nint)(&mask)) < 0)
+            throw EngineFault.FromErrno("inject", "Setting a thread's signal mask", Libc.Errno);
+    }
+
+    private static List<MemoryMapping> ProcessMaps(int anchor) =>
+        [.. Ptrace.ProcessMaps.Of(anchor).Where(mapping => mapping is { IsExecutable: true, IsFile: true }).OrderByDescending(mapping => mapping.Path.Contains("libc", StringComparison.Ordinal))];
+
+    private ulong Find(List<MemoryMapping> code, ReadOnlySpan<byte> pattern)
+    {
+        foreach (var mapping in code)
+        {
+            var bytes = new byte[Math.Min(mapping.End - mapping.Start, SearchBytesMax)];
+            var at = bytes.AsSpan(0, _memory.ReadSome(mapping.Start, bytes)).IndexOf(pattern);
+            if (at >= 0) return mapping.Start + (ulong)at;
+        }
+        return 0;
+    }
+
+    private static ulong At(ReadOnlySpan<ulong> arguments, int index) => index < arguments.Length ? arguments[index] : 0;
+}

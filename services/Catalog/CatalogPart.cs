@@ -1,0 +1,44 @@
+using Hotpatch.Contracts.Catalog;
+using Hotpatch.Hosting;
+using JasperFx.Events.Projections;
+using Marten;
+
+namespace Hotpatch.Catalog;
+
+/// <summary>Which patches exist, and who vouches for them.</summary>
+public sealed class CatalogPart : ServicePart
+{
+    public override string Name => "catalog";
+    public override Type? Announcer => typeof(Announcements);
+
+    /// <summary>The facts a patch's stream can hold.</summary>
+    public static readonly Type[] Facts = [typeof(PatchPublished), typeof(PackageRefused), typeof(PatchRevoked)];
+
+    public override void ConfigureStore(StoreOptions options)
+    {
+        options.Projections.Add<PatchViewProjection>(ProjectionLifecycle.Inline);
+        options.Projections.Add<RefusalViewProjection>(ProjectionLifecycle.Inline);
+        options.Schema.For<PatchView>().Duplicate(view => view.Name).Duplicate(view => view.Digest).DocumentAlias("patch_view");
+        options.Schema.For<RefusalView>().DocumentAlias("refusal_view");
+        options.Schema.For<PatchName>().Identity(name => name.Id).DocumentAlias("patch_name");
+    }
+
+    public override void ConfigureServices(IServiceCollection services, IConfiguration configuration)
+    {
+        var trust = configuration.Require("Catalog:TrustFolder", "the folder with the public keys (*.pub) whose signatures admit a package");
+        var packages = configuration.Require("Catalog:PackageFolder", "a folder where admitted packages are kept");
+        services.AddSingleton(new PackageStore(packages));
+        services.AddSingleton(new TrustFolder(trust));
+    }
+
+    public override void MapRoutes(IEndpointRouteBuilder routes)
+    {
+        PublishPatch.Map(routes);
+        RevokePatch.Map(routes);
+        FindPatches.Map(routes);
+        DownloadPackage.Map(routes);
+    }
+}
+
+/// <param name="Path">Read anew for each package, so that a key added or taken away counts without a restart.</param>
+public sealed record TrustFolder(string Path);

@@ -1,0 +1,38 @@
+using System.Globalization;
+using Hotpatch.Contracts.Api;
+using Hotpatch.Hosting;
+using Marten;
+
+namespace Hotpatch.Catalog;
+
+/// <summary>Reads patches and refusals.</summary>
+public static class FindPatches
+{
+    private const int ListMax = 500;
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/patches", async (IQuerySession session, CancellationToken ct) =>
+            (await session.Query<PatchView>().ToListAsync(ct)).OrderByDescending(view => view.Published.At).Take(ListMax).Select(view => view.ToDetails()));
+
+        routes.MapGet("/patches/{reference}", async (string reference, IQuerySession session, CancellationToken ct) =>
+            await Find(session, reference, ct) is { } view ? TypedResults.Ok(view.ToDetails()) : Problems.NotFound("patch", reference));
+
+        routes.MapGet("/refusals", async (IQuerySession session, CancellationToken ct) =>
+            (await session.Query<RefusalView>().ToListAsync(ct)).Select(view => view.Refused).OrderByDescending(refused => refused.At).Take(ListMax)
+                .Select(refused => new RefusalDetails(refused.BytesDigest, refused.Bytes, refused.Code, refused.Reason, refused.By, refused.At)));
+    }
+
+    /// <summary>By id, digest, <c>name@level</c>, or name: then the highest level.</summary>
+    public static async Task<PatchView?> Find(IQuerySession session, string reference, CancellationToken ct)
+    {
+        if (Guid.TryParse(reference, out var id)) return await session.LoadAsync<PatchView>(id, ct);
+        if (reference.StartsWith("sha256:", StringComparison.Ordinal)) return await session.Query<PatchView>().FirstOrDefaultAsync(view => view.Digest == reference, ct);
+        var parts = reference.Split('@', 2);
+        var name = parts[0];
+        if (parts.Length == 1) return await session.Query<PatchView>().Where(view => view.Name == name).OrderByDescending(view => view.Level).FirstOrDefaultAsync(ct);
+        return int.TryParse(parts[1], CultureInfo.InvariantCulture, out var level)
+            ? await session.Query<PatchView>().FirstOrDefaultAsync(view => view.Name == name && view.Level == level, ct)
+            : null;
+    }
+}
