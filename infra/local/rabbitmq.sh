@@ -35,6 +35,7 @@ settings() {
         RABBITMQ_MNESIA_BASE="$HOME_/data" RABBITMQ_LOG_BASE="$HOME_/log" RABBITMQ_PID_FILE="$HOME_/node.pid"
         RABBITMQ_CONFIG_FILE="$HOME_/rabbitmq" RABBITMQ_ENABLED_PLUGINS_FILE="$HOME_/enabled_plugins"
         RABBITMQ_CONF_ENV_FILE="$HOME_/none" RABBITMQ_LOGS=-
+        RUNNING_UNDER_SYSTEMD=1             # its start script then becomes the node; else our pid is that of a shell in front of it
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}')
 }
 
