@@ -80,9 +80,8 @@ build_all "$STATE/log/build.log"
 step "Start $([ "$EMBEDDED" = 1 ] && echo 'the services in one process' || echo 'Catalog, Rollouts, Gateway and Compliance')"
 [ -z "$BROKER_JOB" ] || wait "$BROKER_JOB" || die_with_log "$STATE/log/rabbitmq.log" "RabbitMQ did not start"
 write_cli_config
-service_environment "$STORE" "$TRANSPORT" "$BROKER"
 make_keys
-start_services
+(service_environment "$STORE" "$TRANSPORT" "$BROKER"; start_services)    # tokens stay out of everyone else's environment
 note "REST: $(service_url rollouts), agents: $(agents_url)"
 
 step "Start $ENDPOINTS endpoints: a live $MODULE each, under load, and an agent each"
@@ -149,7 +148,7 @@ cat <<TEXT
 ${BOLD}$((CLAIMS - CLAIMS_BROKEN)) of $CLAIMS claims hold; $SECONDS s in all.${PLAIN}
 Everything keeps running. To play with it:
 
-    export HOTPATCH_CONFIG=$HOTPATCH_CONFIG
+    export HOTPATCH_CONFIG=$HOTPATCH_CONFIG DOTNET_ROOT=$DOTNET_ROOT
     export PATH=$ARTIFACTS/Cli:\$PATH
     hotpatch endpoint list
 
