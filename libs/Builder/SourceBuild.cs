@@ -106,6 +106,7 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
     private static void CollectObjects(string tree, string into)
     {
         if (Directory.Exists(into)) Directory.Delete(into, recursive: true);
+        Require(Directory.EnumerateFiles(tree, "*.o", SearchOption.AllDirectories).Any(), "build.no_objects", "", "The build leaves no object files (*.o) to compare.", "Compile and link in two steps, and do not delete the objects.");
         foreach (var file in Directory.EnumerateFiles(tree, "*.o", SearchOption.AllDirectories))
         {
             var target = Path.Combine(into, Path.GetRelativePath(tree, file));

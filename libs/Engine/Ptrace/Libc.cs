@@ -50,8 +50,14 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     public static partial long Syscall(long number, long a, long b, long c);
 
-    [LibraryImport(Name, EntryPoint = "sched_yield")]
-    public static partial int Yield();
+    [LibraryImport(Name, EntryPoint = "nanosleep")]
+    private static partial int NanoSleep(long* duration, long* left);
+
+    public static void Sleep(long nanoseconds)
+    {
+        var duration = stackalloc long[2] { 0, nanoseconds };
+        _ = NanoSleep(duration, null);
+    }
 
     [LibraryImport(Name, EntryPoint = "gettid")]
     public static partial int ThreadId();

@@ -148,8 +148,8 @@ internal sealed unsafe class ThreadGroup : IDisposable
                 status = 0;
                 return false;
             }
-            if (spins < 200) _ = Libc.Yield();
-            else Thread.Sleep(0);
+            // Yielding would not do: under a real-time priority it gives the CPU to nobody, least of all to the thread waited for.
+            if (spins > 2) Libc.Sleep(nanoseconds: 10_000);
         }
     }
 
