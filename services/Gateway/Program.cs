@@ -1,1 +1,4 @@
-return 0;
+using Hotpatch.Gateway;
+using Hotpatch.Hosting;
+
+return await HotpatchService.RunAsync(args, new GatewayPart());
