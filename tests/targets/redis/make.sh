@@ -5,4 +5,7 @@ set -euo pipefail
 export DEB_BUILD_MAINT_OPTIONS=hardening=+all DEB_CFLAGS_MAINT_APPEND=-I/usr/include/liblzf BUILD_TLS=yes
 export DEB_LDFLAGS_MAINT_APPEND='-Wl,-no-as-needed -ldl -latomic -llzf'
 eval "$(dpkg-buildflags --export=sh)"
+# The build's name in the binary is the time of the package's changelog entry.
+SOURCE_DATE_EPOCH=$(dpkg-parsechangelog --show-field Timestamp)
+export SOURCE_DATE_EPOCH
 make -j"$(( $(nproc) + 1 ))" -C src redis-server V=1 USE_SYSTEM_JEMALLOC=yes USE_SYSTEMD=yes USE_JEMALLOC=yes
