@@ -1,1 +1,4 @@
-return 0;
+using Hotpatch.Compliance;
+using Hotpatch.Hosting;
+
+return await HotpatchService.RunAsync(args, new CompliancePart());
