@@ -35,15 +35,16 @@ prepare_redis() {
     FIX=("$CACHE/redis/fix.diff")
     BAD=("$CACHE/redis/fix.diff" "$REDIS/bad-fix.diff")
     PATCH=redis-deb12u10
-    ADVISORY=(CVE-2024-46981 CVE-2025-21605)
+    ADVISORY=(CVE-2026-23631 CVE-2026-25243 CVE-2026-66373 CVE-2026-81934 CVE-2026-92925)
     PROVE=$REDIS/prove.sh
 }
 
 prepare_teller() {
-    mkdir -p "$CACHE/teller/source" "$CACHE/teller/shipped"
+    mkdir -p "$CACHE/teller/source" "$CACHE/teller/vendor" "$CACHE/teller/shipped"
     cp -u "$TELLER"/teller.c "$TELLER"/load.c "$TELLER"/Makefile "$CACHE/teller/source/"
-    quietly "$1" make -C "$CACHE/teller/source" teller
-    strip -o "$CACHE/teller/shipped/teller" "$CACHE/teller/source/teller"
+    cp -u "$CACHE/teller/source/"* "$CACHE/teller/vendor/"
+    quietly "$1" make -C "$CACHE/teller/vendor" teller
+    strip -o "$CACHE/teller/shipped/teller" "$CACHE/teller/vendor/teller"
     MODULE=teller
     SOURCE=$CACHE/teller/source
     MAKE='make teller'
