@@ -75,11 +75,16 @@ if [ "$EMBEDDED" = 0 ]; then
 fi
 
 step "Build services, command line, agent and patcher"
-build_all "$STATE/log/build.log"
+build_managed "$STATE/log/build.log"
+write_cli_config
+# Two builds of the target and a comparison: that goes on while the rest is compiled and started.
+FIX_NAME=$PATCH-$RUN BAD_NAME=$PATCH-$RUN-bad
+build_patch "$FIX_NAME" $((RUN * 2 - 1)) "Reject corrupt payloads" "${FIX[@]}" 2> /dev/null & PATCH_JOB=$!
+note "$FIX_NAME: hotpatch build of $MODULE, going on meanwhile"
+build_native_programs "$STATE/log/build.log"
 
 step "Start $([ "$EMBEDDED" = 1 ] && echo 'the services in one process' || echo 'Catalog, Rollouts, Gateway and Compliance')"
 [ -z "$BROKER_JOB" ] || wait "$BROKER_JOB" || die_with_log "$STATE/log/rabbitmq.log" "RabbitMQ did not start"
-write_cli_config
 make_keys
 (service_environment "$STORE" "$TRANSPORT" "$BROKER"; start_services)    # tokens stay out of everyone else's environment
 note "REST: $(service_url rollouts), agents: $(agents_url)"
@@ -95,8 +100,7 @@ note "$(basename "$SHIPPED"), proof by a RESTORE with a corrupt payload: $(basen
 claim "all $ENDPOINTS accept the corrupt payload ($VULNERABLE)" every_target "$VULNERABLE"
 
 step "Build the patch from the diff, sign it, publish it"
-FIX_NAME=$PATCH-$RUN BAD_NAME=$PATCH-$RUN-bad
-build_patch "$FIX_NAME" $((RUN * 2 - 1)) "Reject corrupt payloads" "${FIX[@]}"
+wait "$PATCH_JOB" || die_with_log "$STATE/log/build-$FIX_NAME.log" "the patch $FIX_NAME could not be built"
 publish_patch "$FIX_NAME"
 
 step "Roll it out: canary, early, rest"

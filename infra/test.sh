@@ -69,7 +69,6 @@ export HOTPATCH_TEST_PG HOTPATCH_TEST_AMQP
 
 step "Build"
 quietly "$STATE/log/build.log" dotnet build "$HOTPATCH_ROOT/Hotpatch.sln" --nologo -v quiet -clp:ErrorsOnly
-mkdir -p "$ARTIFACTS"
 build_native_programs "$STATE/log/build.log"
 wait "$BROKER_JOB" || die_with_log "$STATE/log/rabbitmq-start.log" "RabbitMQ did not start"
 

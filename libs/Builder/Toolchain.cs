@@ -36,6 +36,8 @@ internal sealed class Toolchain(string workFolder)
         var start = new ProcessStartInfo("bash", ["-e", "-o", "pipefail", "-c", command]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PATH"] = path;
         start.Environment["LC_ALL"] = "C";
+        // Many builds put `git describe` into the program: a repository around the work folder is not the vendor's.
+        start.Environment["GIT_CEILING_DIRECTORIES"] = Path.GetDirectoryName(Path.GetFullPath(folder));
         using var process = Process.Start(start)!;
         await using (var file = new StreamWriter(log, append: true))
         {

@@ -8,9 +8,10 @@ namespace Hotpatch.Engine.Linking;
 /// Finds what a payload's names mean in the target: first what the manifest binds, then what the target's own dynamic linker decided
 /// (its GOT holds the truth about interposition, versions, IFUNCs and copied data), then exported symbols in scope order.
 /// </summary>
-internal sealed class SymbolResolver(TargetManifest manifest, TargetModule home, IReadOnlyList<TargetModule> modules, ProcessMemory memory)
+/// <param name="choose">Calls an IFUNC's resolver, given by its address, in the target.</param>
+internal sealed class SymbolResolver(TargetManifest manifest, TargetModule home, IReadOnlyList<TargetModule> modules, ProcessMemory memory, Func<ulong, ulong> choose)
 {
-    private const uint GlobDat = 6, JumpSlot = 7, ModuleId = 16;        // R_X86_64_*, psABI table 4.9
+    private const uint GlobDat = 6, JumpSlot = 7, ModuleId = 16, IndirectRelative = 37;        // R_X86_64_*, psABI table 4.9
 
     private readonly Dictionary<(int Object, string Name), BoundSymbol> _bound = manifest.Symbols
         .GroupBy(symbol => (symbol.Object, symbol.Name)).ToDictionary(same => same.Key, same => same.First());
@@ -58,12 +59,17 @@ internal sealed class SymbolResolver(TargetManifest manifest, TargetModule home,
         {
             if (module.Export(name) is not { } symbol || symbol.Type == ElfSymbol.ThreadLocal) continue;
             if (symbol.Type != ElfSymbol.IndirectFunction) return module.Bias + symbol.Value;
-            // The resolver's answer was stored by the dynamic linker wherever somebody calls the function.
-            foreach (var other in modules)
-                if (Resolved(other, name) is var chosen and not 0) return chosen;
-            throw EngineFault.Refuse("symbol.ifunc_unresolved", $"'{name}' is chosen at run time (IFUNC) and nothing in the process has called it yet, so its address is not known.", "link");
+            return Chosen(module, symbol.Value);
         }
         return 0;
+    }
+
+    // An IFUNC is one address of several, picked by its resolver. Its own module mostly has the answer, having called it for itself.
+    private ulong Chosen(TargetModule module, ulong resolver)
+    {
+        foreach (var (relocation, _) in Relocations(module))
+            if (relocation.Type == IndirectRelative && (ulong)relocation.Addend == resolver && memory.ReadWord(module.Bias + relocation.Offset) is var known and not 0) return known;
+        return choose(module.Bias + resolver);
     }
 
     // A slot that still points into its own module waits for its first call (lazy binding).
@@ -89,7 +95,7 @@ internal sealed class SymbolResolver(TargetManifest manifest, TargetModule home,
             var symbols = image.DynamicSymbols;
             foreach (var section in image.Sections.Where(section => section is { Type: ElfSection.Rela, IsAllocated: true }))
                 foreach (var relocation in image.RelocationsOf(section))
-                    if (relocation.Type is GlobDat or JumpSlot or ModuleId && relocation.Symbol < symbols.Count)
+                    if (relocation.Type is GlobDat or JumpSlot or ModuleId or IndirectRelative && relocation.Symbol < symbols.Count)
                         list.Add((relocation, symbols[relocation.Symbol].Name));
         }
         return _relocations[module] = list;

@@ -67,9 +67,9 @@ internal sealed class ApplyPatch(EngineLimits limits)
         return null;
     }
 
-    private static LinkedPatch Link(PatchPackage package, TargetManifest manifest, IReadOnlyList<TargetModule> modules, TargetModule home, Target target)
+    private LinkedPatch Link(PatchPackage package, TargetManifest manifest, IReadOnlyList<TargetModule> modules, TargetModule home, Target target)
     {
-        var resolver = new SymbolResolver(manifest, home, modules, target.Memory);
+        var resolver = new SymbolResolver(manifest, home, modules, target.Memory, address => CallFunction(target, address));
         var descriptorBytes = PatchDescriptor.BytesFor(package.Digest, package.Manifest.Name, manifest.BuildId, manifest.Functions.Select(function => function.Name));
         return new PatchLinker(package, manifest, resolver).Link(descriptorBytes, length => Placement.Find(target.Mappings, home.Start, home.End, length));
     }
@@ -92,9 +92,8 @@ internal sealed class ApplyPatch(EngineLimits limits)
     // Writable first, then sealed: at no instant is a page of the patch both writable and executable.
     private void Load(Target target, LinkedPatch linked, PatchDescriptor descriptor)
     {
-        using var group = new ThreadGroup(target.Pid, limits, target.IsFiltered);
         var remote = new RemoteSyscall(target.Anchor, target.Memory, limits);
-        if (!group.StopOne(limits.BorrowBudget)) throw new EngineFault(FaultKind.Busy, "target.busy", $"No thread of process {target.Pid} could be borrowed for a moment; all are in uninterruptible sleep. Try again later.", "map");
+        using var group = BorrowOne(target);
         try
         {
             ref var thread = ref group[0];
@@ -114,6 +113,28 @@ internal sealed class ApplyPatch(EngineLimits limits)
         }
         ReadBack.Expect(target.Memory, descriptor);
         target.Descriptors.Add(descriptor);
+    }
+
+    private ulong CallFunction(Target target, ulong address)
+    {
+        var remote = new RemoteSyscall(target.Anchor, target.Memory, limits);
+        using var group = BorrowOne(target);
+        try
+        {
+            return remote.CallFunction(ref group[0], group, address);
+        }
+        finally
+        {
+            group.Release();
+        }
+    }
+
+    private ThreadGroup BorrowOne(Target target)
+    {
+        var group = new ThreadGroup(target.Pid, limits, target.IsFiltered);
+        if (group.StopOne(limits.BorrowBudget)) return group;
+        group.Dispose();
+        throw new EngineFault(FaultKind.Busy, "target.busy", $"No thread of process {target.Pid} could be borrowed for a moment; all are in uninterruptible sleep. Try again later.", "map");
     }
 
     private static void Protect(RemoteSyscall remote, ref Tracee thread, ThreadGroup group, ulong start, ulong length, ulong protection)

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace Hotpatch.Engine.Ptrace;
 
 /// <summary>
-/// Has a stopped thread of the target make one system call. Self-healing: below its stack lies a complete signal frame with its own
-/// registers, and the return address of the call is the C library's __restore_rt. Should this process be killed at any point, the
+/// Has a stopped thread of the target make one system call, or one call of a function. Self-healing: below its stack lies a complete signal
+/// frame with its own registers, and the call returns into the C library's __restore_rt. Should this process be killed at any point, the
 /// thread returns into rt_sigreturn and goes on as if nothing had been (sigreturn(2); frame layout: linux arch/x86 rt_sigframe).
 /// </summary>
 internal sealed unsafe class RemoteSyscall
@@ -20,6 +20,7 @@ internal sealed unsafe class RemoteSyscall
     private const int SearchBytesMax = 8 << 20;
     private const uint FrameMagic1 = 0x46505853, FrameMagic2 = 0x46505845;     // asm/sigcontext.h
     private const int SoftwareBytesOffset = 464;        // fpx_sw_bytes within the legacy FXSAVE area
+    private const int StopsMax = 16;                    // signals that cannot be blocked stop it on the way
     private const ulong AllBlockedButSegv = ~(1UL << (11 - 1));
 
     private readonly ProcessMemory _memory;
@@ -40,45 +41,74 @@ internal sealed unsafe class RemoteSyscall
     /// <returns>What the kernel answered: a value, or a negative errno.</returns>
     public long Call(ref Tracee thread, ThreadGroup group, long number, params ReadOnlySpan<ulong> arguments)
     {
-        group.ReadRegisters(ref thread);
-        var saved = thread.Registers;
-        var extended = new byte[ExtendedBytesMax];
-        var extendedLength = ReadExtended(thread.Thread, extended);
-        var mask = SignalMask(thread.Thread);
-
-        // The XSAVE area needs 64-byte alignment; the frame begins like a called function's, 8 below a 16-byte boundary.
-        var extendedAt = (saved.StackPointer - RedZoneBytes - (ulong)extendedLength - 64) & ~63UL;
-        var frame = BuildFrame(saved, mask, extendedAt);
-        var frameAt = ((extendedAt - (ulong)frame.Length - 256) & ~15UL) - 8;
-        SealExtended(extended, extendedLength);
-        _memory.WriteData(extendedAt, extended.AsSpan(0, extendedLength + 4));
-        _memory.WriteData(frameAt, frame);
-
-        var call = saved;
-        call.Rax = (ulong)number;
-        call.Rdi = At(arguments, 0);
-        call.Rsi = At(arguments, 1);
-        call.Rdx = At(arguments, 2);
-        call.R10 = At(arguments, 3);
-        call.R8 = At(arguments, 4);
-        call.R9 = At(arguments, 5);
-        call.InstructionPointer = _gadget;
-        call.StackPointer = frameAt;
-        call.OriginalRax = ulong.MaxValue;              // no call is in progress: the kernel must not restart one
-        SetSignalMask(thread.Thread, AllBlockedButSegv);
+        var saved = Borrow(ref thread, group, [_restore], out var stack);
+        var call = saved.Registers with
+        {
+            Rax = (ulong)number, Rdi = At(arguments, 0), Rsi = At(arguments, 1), Rdx = At(arguments, 2), R10 = At(arguments, 3), R8 = At(arguments, 4), R9 = At(arguments, 5),
+            InstructionPointer = _gadget, StackPointer = stack,
+            OriginalRax = ulong.MaxValue,               // no call is in progress: the kernel must not restart one
+        };
         WriteRegisters(thread.Thread, call);
-        var answer = Drive(ref thread, group);
-        WriteRegisters(thread.Thread, saved);
-        SetSignalMask(thread.Thread, mask);
-        thread.Registers = saved;
+        RunToGadget(ref thread, group);                 // on the way in
+        RunToGadget(ref thread, group);                 // on the way out
+        var answer = (long)thread.Registers.Rax;
+        GiveBack(ref thread, saved);
         return answer;
     }
 
-    private long Drive(ref Tracee thread, ThreadGroup group)
+    /// <summary>
+    /// Calls a function without arguments that takes no lock and makes no system call, such as an IFUNC's resolver, and returns its result.
+    /// It returns into our system call instruction, where its result is the call's number: it is read there and the call is not made. Should
+    /// this process be killed just then, the kernel finds no call of that number, and the thread goes on into its signal frame.
+    /// </summary>
+    public ulong CallFunction(ref Tracee thread, ThreadGroup group, ulong address)
+    {
+        // The plain "ret" between the two keeps the stack as the psABI (3.2.2) wants it at a function's entry: 8 below a 16-byte boundary.
+        var saved = Borrow(ref thread, group, [_gadget, _gadget + 2, _restore], out var stack);
+        WriteRegisters(thread.Thread, saved.Registers with { InstructionPointer = address, StackPointer = stack, OriginalRax = ulong.MaxValue });
+        RunToGadget(ref thread, group);
+        var result = thread.Registers.OriginalRax;
+        WriteRegisters(thread.Thread, thread.Registers with { OriginalRax = ulong.MaxValue });
+        RunToGadget(ref thread, group);
+        GiveBack(ref thread, saved);
+        return result;
+    }
+
+    private readonly record struct SavedState(Registers Registers, ulong SignalMask);
+
+    /// <summary>Writes the signal frame, with the given return addresses below it, and blocks the thread's signals.</summary>
+    private SavedState Borrow(ref Tracee thread, ThreadGroup group, ReadOnlySpan<ulong> returns, out ulong stack)
+    {
+        group.ReadRegisters(ref thread);
+        var saved = new SavedState(thread.Registers, SignalMask(thread.Thread));
+        var extended = new byte[ExtendedBytesMax];
+        var extendedLength = ReadExtended(thread.Thread, extended);
+
+        // The XSAVE area needs 64-byte alignment; the frame begins like a called function's, 8 below a 16-byte boundary.
+        var extendedAt = (saved.Registers.StackPointer - RedZoneBytes - (ulong)extendedLength - 64) & ~63UL;
+        var frame = BuildFrame(saved.Registers, saved.SignalMask, extendedAt);
+        var frameAt = (extendedAt - (ulong)frame.Length - 256) & ~15UL;
+        SealExtended(extended, extendedLength);
+        _memory.WriteData(extendedAt, extended.AsSpan(0, extendedLength + 4));
+        _memory.WriteData(frameAt, frame);
+        stack = frameAt - (ulong)(returns.Length * sizeof(ulong));
+        _memory.WriteData(stack, MemoryMarshal.AsBytes(returns));
+        SetSignalMask(thread.Thread, AllBlockedButSegv);
+        return saved;
+    }
+
+    private static void GiveBack(ref Tracee thread, SavedState saved)
+    {
+        WriteRegisters(thread.Thread, saved.Registers);
+        SetSignalMask(thread.Thread, saved.SignalMask);
+        thread.Registers = saved.Registers;
+    }
+
+    /// <summary>Runs the thread to its next stop behind our system call instruction.</summary>
+    private void RunToGadget(ref Tracee thread, ThreadGroup group)
     {
         var deadline = Stopwatch.GetTimestamp() + (long)(_limits.BorrowBudget.TotalSeconds * Stopwatch.Frequency);
-        var stops = 0;
-        for (var guard = 0; guard < 16; guard++)
+        for (var stops = 0; stops < StopsMax; stops++)
         {
             if (Libc.Ptrace(Libc.PtraceSyscall, thread.Thread, 0, 0) < 0) throw EngineFault.FromErrno("inject", "Resuming a borrowed thread", Libc.Errno);
             if (!ThreadGroup.TryWait(thread.Thread, deadline, out _, out var gone))
@@ -89,14 +119,13 @@ internal sealed unsafe class RemoteSyscall
                 throw EngineFault.Refuse("target.gone", "The process ended while it was being prepared.", "inject");
             }
             group.ReadRegisters(ref thread);
-            // Once on the way in, once on the way out, both behind our syscall instruction.
-            if (thread.Registers.InstructionPointer == _gadget + 2 && ++stops == 2) return (long)thread.Registers.Rax;
+            if (thread.Registers.InstructionPointer == _gadget + 2) return;
         }
         throw new EngineFault(FaultKind.Faulted, "inject.no_progress", "A borrowed thread did not make the system call it was asked for.", "inject", "the thread's own registers were restored");
     }
 
     // uc_flags, uc_link, uc_stack, then the registers in the order of sigcontext, then the blocked signals.
-    private byte[] BuildFrame(Registers saved, ulong mask, ulong extendedAt)
+    private static byte[] BuildFrame(Registers saved, ulong mask, ulong extendedAt)
     {
         // What the thread must look like afterwards without the kernel's own restart logic: -ERESTARTSYS, -NOINTR, -NOHAND repeat the call.
         var final = saved;
@@ -115,7 +144,7 @@ internal sealed unsafe class RemoteSyscall
         }
         ulong[] words =
         [
-            _restore, 7, 0, 0, 2, 0,                    // return address; UC_FP_XSTATE|SIGCONTEXT_SS|STRICT_RESTORE_SS; link; stack {0, SS_DISABLE, 0}
+            7, 0, 0, 3, 0,                              // UC_FP_XSTATE|SIGCONTEXT_SS|STRICT_RESTORE_SS; link; a mode that sigaltstack(2) lacks: it stays as it is
             final.R8, final.R9, final.R10, final.R11, final.R12, final.R13, final.R14, final.R15, final.Rdi, final.Rsi, final.FramePointer, final.Rbx,
             final.Rdx, final.Rax, final.Rcx, final.StackPointer, final.InstructionPointer, final.Flags, final.Cs | (final.Ss << 48), 0, 0, mask, 0, extendedAt,
             0, 0, 0, 0, 0, 0, 0, 0, mask,

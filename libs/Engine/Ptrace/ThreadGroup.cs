@@ -21,6 +21,7 @@ internal struct Tracee
 internal sealed unsafe class ThreadGroup : IDisposable
 {
     private const int DirectoryBytes = 64 << 10;
+    private const int StolenEverySpins = 64;
 
     private readonly int _pid;
     private readonly EngineLimits _limits;
@@ -143,6 +144,7 @@ internal sealed unsafe class ThreadGroup : IDisposable
                 (status, gone) = (0, true);
                 return true;
             }
+            if (spins % StolenEverySpins == StolenEverySpins - 1 && StoppedUnseen(thread, out status)) return true;
             if (Stopwatch.GetTimestamp() > deadline)
             {
                 status = 0;
@@ -151,6 +153,20 @@ internal sealed unsafe class ThreadGroup : IDisposable
             // Yielding would not do: under a real-time priority it gives the CPU to nobody, least of all to the thread waited for.
             if (spins > 2) Libc.Sleep(nanoseconds: 10_000);
         }
+    }
+
+    /// <summary>
+    /// Any thread of this process may collect a stop, and one that waits for children does: the .NET runtime's own waits (waitpid(2)) for every
+    /// child it started when SIGCHLD comes. Only a stopped thread answers PTRACE_GETSIGINFO, and it says what stopped it.
+    /// </summary>
+    private static bool StoppedUnseen(int thread, out int status)
+    {
+        var info = stackalloc int[128 / sizeof(int)];        // siginfo_t: si_signo, si_errno, si_code
+        status = 0;
+        if (Libc.Ptrace(Libc.PtraceGetSignalInfo, thread, 0, (nint)info) < 0) return false;
+        var code = info[2];                                  // above 0xff: an event of ptrace(2), in the second byte
+        status = (code > 0xff ? code >> 8 << 16 : 0) | (info[0] << 8) | 0x7f;
+        return true;
     }
 
     private static bool AwaitStop(ref Tracee tracee, long deadline)

@@ -10,6 +10,9 @@ internal static class Servers
 
     public static string RabbitMq => Require("HOTPATCH_TEST_AMQP");
 
+    /// <summary>The patcher program as it is shipped.</summary>
+    public static string Patcher => Require("HOTPATCH_PATCHER");
+
     public static string NewSchema() => $"t_{Guid.CreateVersion7():N}"[..20] + Random.Shared.Next(1000, 9999);
 
     public static async Task DropSchema(string schema)

@@ -1,0 +1,136 @@
+using System.Globalization;
+using Hotpatch.Engine;
+using Hotpatch.Tests.Integration.Fixtures;
+using Xunit;
+
+namespace Hotpatch.Tests.Integration.Engine;
+
+/// <summary>Threads in the way, stopped processes, other namespaces, filters: what a fleet has besides quiet single-threaded programs.</summary>
+public sealed class TargetsThatDoNotHoldStill
+{
+    [Fact]
+    public void Twenty_rounds_under_fifty_hammering_threads_tear_nothing()
+    {
+        using var victim = Victim.Start("pair.c", threads: 50);
+        for (var round = 0; round < 20; round++)
+        {
+            Assert.Equal(51, victim.Apply().Threads);
+            Assert.Equal("22", victim.Ask("5"));
+            victim.RollBack();
+            Assert.Equal("1005", victim.Ask("5"));
+        }
+        Assert.True(long.Parse(victim.Ask("count"), CultureInfo.InvariantCulture) > 0);
+    }
+
+    [Fact]
+    public void A_thread_that_never_leaves_the_function_holds_up_nobody_else()
+    {
+        using var victim = Victim.Start("stuck.c", threads: 4);
+        Assert.Equal("sitting", victim.Ask("sit"));
+        victim.Ask("gap");
+
+        var fault = Assert.Throws<EngineFault>(() => victim.Apply(limits: new EngineLimits { AttemptsMax = 5 }));
+        var longest = long.Parse(victim.Ask("gap"), CultureInfo.InvariantCulture);
+
+        Assert.Equal((FaultKind.Busy, "target.busy"), (fault.Kind, fault.Code));
+        Assert.Contains("wait_here", fault.Message, StringComparison.Ordinal);
+        // Each of the five stops is released within its budget; one second is what a scheduler may add on a loaded machine.
+        Assert.InRange(longest, 1, (long)EngineLimits.Default.StopBudget.TotalNanoseconds + 1_000_000_000);
+        Assert.Equal("1", victim.Ask("go"));
+        victim.Apply();
+        Assert.Equal("2", victim.Ask("go"));
+    }
+
+    [Fact]
+    public void Recursion_in_flight_is_waited_for()
+    {
+        using var victim = Victim.Start("deep.c");
+        Assert.Equal("climbing", victim.Ask("climb"));
+
+        victim.Apply();
+        Assert.Equal("200", victim.Ask("now"));
+        victim.RollBack();
+        Assert.Equal("100", victim.Ask("now"));
+    }
+
+    [Fact]
+    public void A_storm_of_starting_and_ending_threads()
+    {
+        using var victim = Victim.Start("storm.c");
+        Assert.Equal("raining", victim.Ask("storm"));
+        for (var round = 0; round < 5; round++)
+        {
+            victim.Apply();
+            Assert.Equal("22", victim.Ask("2"));
+            victim.RollBack();
+            Assert.Equal("21", victim.Ask("2"));
+        }
+    }
+
+    [Fact]
+    public void A_stopped_process_is_patched_and_stays_stopped()
+    {
+        using var victim = Victim.Start("plain.c", threads: 2);
+        VictimBuild.Run("kill", "-STOP", $"{victim.Pid}");
+        SpinWait.SpinUntil(() => StateOf(victim.Pid) == 'T', TimeSpan.FromSeconds(5));
+
+        victim.Apply();
+        Assert.Equal('T', StateOf(victim.Pid));
+
+        VictimBuild.Run("kill", "-CONT", $"{victim.Pid}");
+        Assert.Equal("refused", victim.Ask("100"));
+    }
+
+    [Fact]
+    public void A_process_whose_system_calls_are_filtered()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "suspending a filter needs CAP_SYS_ADMIN");
+        using var victim = Victim.Start("caged.c");
+        Assert.Equal("locked", victim.Ask("lock"));
+
+        victim.Apply();
+        Assert.Equal("9", victim.Ask("1"));
+        victim.RollBack();
+        Assert.Equal("8", victim.Ask("1"));
+    }
+
+    [Fact]
+    public void A_process_in_another_mount_namespace_whose_program_nobody_else_can_see()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "making a mount namespace needs CAP_SYS_ADMIN");
+        using var victim = Victim.Start(new VictimRecipe("plain.c"), threads: 2, "unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt && cp \"$0\" /mnt/hidden && exec /mnt/hidden \"$@\"");
+
+        victim.Apply();
+        Assert.Equal("refused", victim.Ask("100"));
+    }
+
+    [Fact]
+    public void A_process_whose_program_was_deleted_or_replaced_on_disk()
+    {
+        using var victim = Victim.Start(new VictimRecipe("plain.c"), threads: 2, "sh", "-c", "cp \"$0\" \"$0.gone\" && exec sh -c 'exec \"$0\" \"$@\"' \"$0.gone\" \"$@\"");
+        File.WriteAllText($"{victim.Build.Program}.next", "not a program");
+        File.Move($"{victim.Build.Program}.next", $"{victim.Build.Program}.gone", overwrite: true);
+
+        victim.Apply();
+        Assert.Equal("refused", victim.Ask("100"));
+    }
+
+    [Fact]
+    public void The_parent_is_told_nothing()
+    {
+        var log = Path.GetTempFileName();
+        using var victim = Victim.Start(new VictimRecipe("plain.c"), threads: 2, "bash", "-c", $"trap 'echo child >> {log}' CHLD; \"$0\" \"$@\" <&0 & echo $! > {log}.pid; wait $!; wait $!");
+        var pid = int.Parse(File.ReadAllText($"{log}.pid"), CultureInfo.InvariantCulture);
+
+        new HotpatchEngine().Apply(new(pid), victim.Package);
+        Assert.Equal("refused", victim.Ask("100"));
+        Assert.Equal("", File.ReadAllText(log));
+        VictimBuild.Run("kill", "-KILL", $"{pid}");
+    }
+
+    private static char StateOf(int pid)
+    {
+        var stat = File.ReadAllText($"/proc/{pid}/stat");
+        return stat[stat.LastIndexOf(')') + 2];
+    }
+}

@@ -1,0 +1,71 @@
+/*
+ * What all victims have in common: a program that answers each line on its standard input with one line, while worker threads keep
+ * calling the code that is about to be patched. A victim defines answer() and hammer(), and says with #ifdef FIXED what the fix changes.
+ *
+ *   victim THREADS      starts that many workers, prints "ready", then answers until its input ends
+ *   gap                 every victim answers: largest time between two iterations of a worker since the last "gap", nanoseconds
+ *   count               every victim answers: iterations of all workers
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NOINLINE __attribute__((noinline, noclone))
+
+/* Not inlined: main() and the workers never return, so a fix must not concern them. */
+static NOINLINE void answer(const char *question, char *out, size_t room);
+static NOINLINE void hammer(long turn);
+
+static _Atomic long victim_count, victim_gap;
+
+static long victim_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static void *victim_worker(void *unused)
+{
+    long last = victim_now();
+    for (long turn = 0;; turn++) {
+        hammer(turn);
+        long now = victim_now(), gap = now - last, most = victim_gap;
+        last = now;
+        while (gap > most && !atomic_compare_exchange_weak(&victim_gap, &most, gap)) { }
+        if (turn % 64 == 0) {
+            victim_count += 64;
+            usleep(200);        /* fifty of them share two CPUs */
+            last = victim_now();
+        }
+    }
+    return unused;
+}
+
+int main(int argc, char **argv)
+{
+    int threads = argc > 1 ? atoi(argv[1]) : 0;
+    for (int i = 0; i < threads; i++) {
+        pthread_t worker;
+        pthread_attr_t small;
+        pthread_attr_init(&small);
+        pthread_attr_setstacksize(&small, 256 << 10);
+        if (pthread_create(&worker, &small, victim_worker, NULL)) return 3;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    puts("ready");
+    char line[256], out[4096];
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = 0;
+        if (!strcmp(line, "gap")) snprintf(out, sizeof out, "%ld", atomic_exchange(&victim_gap, 0));
+        else if (!strcmp(line, "count")) snprintf(out, sizeof out, "%ld", (long)victim_count);
+        else answer(line, out, sizeof out);
+        puts(out);
+    }
+    return 0;
+}
