@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Npgsql;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Hotpatch.Tests.EndToEnd.Fixtures.Machine))]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
+
+namespace Hotpatch.Tests.EndToEnd.Fixtures;
+
+/// <summary>
+/// The whole product on one machine, as its users run it: a PostgreSQL server and a RabbitMQ node of its own, the four services, the
+/// command line, and a fleet of endpoints that each have a live server to patch.
+/// </summary>
+public sealed class Machine : IAsyncLifetime
+{
+    private static readonly TimeSpan ServicePatience = TimeSpan.FromSeconds(60);
+    private const string EnrolmentToken = "a-token-for-enrolment-in-tests";
+
+    private readonly Dictionary<string, RunningProgram> _services = [];
+    private readonly Dictionary<string, string> _addresses = [];
+    private readonly List<Endpoint> _fleet = [];
+    private string _postgres = "", _agentAddress = "";
+
+    public static string Checkout { get; } = FindCheckout();
+    public string Folder { get; } = Directory.CreateTempSubdirectory("hotpatch-machine-").FullName;
+    public string Token { get; } = "a-token-for-the-api-in-tests";
+    public string AgentProgram { get; } = Require("HOTPATCH_AGENT");
+    public string PatcherProgram { get; } = Require("HOTPATCH_PATCHER");
+    public string TrustFolder => Path.Combine(Folder, "trust");
+    public string KeyFile => Path.Combine(Folder, "keys", "release.key");
+    public string EndpointsFolder => Path.Combine(Folder, "endpoints");
+    internal IReadOnlyList<Endpoint> Fleet => _fleet;
+    internal IEnumerable<(string Name, string Address)> Services => _addresses.Select(pair => (pair.Key, pair.Value));
+
+    public async ValueTask InitializeAsync()
+    {
+        foreach (var folder in (string[])["log", "trust", "keys", "packages", "endpoints", "patches"]) Directory.CreateDirectory(Path.Combine(Folder, folder));
+        _postgres = Local("postgres.sh", "start").Output.Trim();
+        var broker = Local("rabbitmq.sh", "url").Output.Trim();
+        Local("rabbitmq.sh", "start");
+        DescribeServices(broker);
+        foreach (var service in _services.Values) service.Start();
+        foreach (var name in _services.Keys) await UntilReady(name);
+        WriteSettings();
+        Hotpatch("key", "new", "--out", Path.GetDirectoryName(KeyFile)!, "--name", "release").Succeed();
+        File.Copy(Path.ChangeExtension(KeyFile, ".pub"), Path.Combine(TrustFolder, "release.pub"));
+        Teller.Make(this);
+        for (var i = 1; i <= 4; i++) _fleet.Add(new Endpoint(this, $"endpoint-{i}", FreePort()));
+        foreach (var endpoint in _fleet) endpoint.Start(_agentAddress, EnrolmentToken);
+        await Eventually(() => Task.FromResult(EndpointsKnown() == _fleet.Count), "not all endpoints enrolled and told what they run");
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var endpoint in _fleet) endpoint.Dispose();
+        foreach (var service in _services.Values) service.Dispose();
+        Local("rabbitmq.sh", "drop");
+        Local("postgres.sh", "drop");
+        if (Environment.GetEnvironmentVariable("HOTPATCH_TEST_KEEP") is null) Directory.Delete(Folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Runs the command line as a user would.</summary>
+    internal CommandResult Hotpatch(params string[] arguments) =>
+        RunningProgram.Run(Path.Combine(Checkout, "services", "Cli", "bin", "Debug", "net10.0", "hotpatch"), arguments, Folder, new Dictionary<string, string>
+        {
+            ["HOTPATCH_CONFIG"] = Path.Combine(Folder, "hotpatch.json"), ["HOTPATCH_PATCHER"] = PatcherProgram, ["HOTPATCH_AGENT"] = AgentProgram, ["NO_COLOR"] = "1",
+        });
+
+    internal JsonNode Ask(params string[] arguments) => JsonNode.Parse(Hotpatch([.. arguments, "-o", "json"]).Succeed().Output)!;
+
+    public HttpClient Client(string service, bool withToken = true)
+    {
+        var client = new HttpClient { BaseAddress = new Uri(_addresses[service]) };
+        if (withToken) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
+        return client;
+    }
+
+    /// <summary>SIGKILL of a service by its name, of "postgres" or of "rabbitmq".</summary>
+    public void Kill(string part)
+    {
+        if (part is "postgres" or "rabbitmq") Local($"{part}.sh", "kill9");
+        else _services[part].Kill();
+    }
+
+    public async Task StartAgain(string part)
+    {
+        if (part is "postgres" or "rabbitmq") Local($"{part}.sh", "start");
+        else
+        {
+            _services[part].Start();
+            await UntilReady(part);
+        }
+    }
+
+    /// <summary>Rows of the Gateway's event store.</summary>
+    public async Task<List<T>> Query<T>(string sql, params object[] values)
+    {
+        await using var connection = new NpgsqlConnection(_postgres);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
+        await using var reader = await command.ExecuteReaderAsync();
+        var rows = new List<T>();
+        while (await reader.ReadAsync()) rows.Add(reader.GetFieldValue<T>(0));
+        return rows;
+    }
+
+    public static async Task Eventually(Func<Task<bool>> condition, string otherwise, int seconds = 60)
+    {
+        var deadline = DateTime.UtcNow.AddSeconds(seconds);
+        while (!await condition())
+        {
+            Assert.True(DateTime.UtcNow < deadline, otherwise);
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+    }
+
+    internal string Log(string name) => Path.Combine(Folder, "log", $"{name}.log");
+
+    private int EndpointsKnown() => Ask("endpoint", "list").AsArray().Count(endpoint => endpoint!["binaries"]!.AsArray().Count > 0);
+
+    private void DescribeServices(string broker)
+    {
+        (string Name, string Project)[] services = [("catalog", "Catalog"), ("rollouts", "Rollouts"), ("gateway", "Gateway"), ("compliance", "Compliance")];
+        foreach (var (name, _) in services) _addresses[name] = $"http://127.0.0.1:{FreePort()}";
+        _agentAddress = $"http://127.0.0.1:{FreePort()}";
+        foreach (var (name, project) in services)
+        {
+            var folder = Path.Combine(Checkout, "services", project, "bin", "Debug", "net10.0");
+            var service = new RunningProgram(name, Log(name), Path.Combine(folder, $"Hotpatch.{project}"), ["--urls", _addresses[name]], folder);
+            foreach (var (key, value) in ((string, string)[])
+            [
+                ("Store__ConnectionString", _postgres), ("Store__Schema", name), ("Bus__Transport", "rabbitmq"), ("Bus__Uri", broker), ("Access__Token", Token),
+                ("Catalog__TrustFolder", TrustFolder), ("Catalog__PackageFolder", Path.Combine(Folder, "packages", "catalog")), ("Gateway__AgentUrl", _agentAddress),
+                ("Gateway__CatalogUrl", _addresses["catalog"]), ("Gateway__EnrolmentToken", EnrolmentToken), ("Gateway__PackageFolder", Path.Combine(Folder, "packages", "gateway")),
+                ("DOTNET_gcServer", "0"),
+            ]) service.Environment[key] = value;
+            _services[name] = service;
+        }
+    }
+
+    private async Task UntilReady(string name)
+    {
+        using var client = Client(name);
+        await Eventually(async () =>
+        {
+            Assert.True(_services[name].IsAlive, $"{name} ended: {File.ReadAllText(Log(name))}");
+            try
+            {
+                return (await client.GetAsync("/health/ready")).IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, $"{name} is not ready", (int)ServicePatience.TotalSeconds);
+    }
+
+    private void WriteSettings() => File.WriteAllText(Path.Combine(Folder, "hotpatch.json"), JsonSerializer.Serialize(new
+    {
+        current = "test", contexts = new { test = new { services = _addresses, token = Token } },
+    }));
+
+    private CommandResult Local(string script, string verb) =>
+        RunningProgram.Run(Path.Combine(Checkout, "infra", "local", script), [verb], Folder, new Dictionary<string, string> { ["HOTPATCH_STATE"] = Folder }).Succeed();
+
+    internal static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string Require(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
+            ? value
+            : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"{variable} is not set: run these tests through infra/test.sh."));
+
+    private static string FindCheckout()
+    {
+        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
+            if (File.Exists(Path.Combine(folder, "Hotpatch.sln"))) return folder;
+        throw new DirectoryNotFoundException("The tests run from within a checkout.");
+    }
+}
