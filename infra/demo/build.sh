@@ -7,7 +7,7 @@ SERVICES_TSV=$HOTPATCH_ROOT/infra/services.tsv
 # Programs that need the runtime look for it in the usual places and here.
 if command -v dotnet > /dev/null; then export DOTNET_ROOT=${DOTNET_ROOT:-$(dirname "$(readlink -f "$(command -v dotnet)")")}; fi
 
-# The services, as "name project port agents-port schema" a line.
+# The services, as "name project port agents-port" a line.
 services() { grep -v '^#' "$SERVICES_TSV"; }
 
 # One hash over the content of every source below the given folders, and over the compiler's version.

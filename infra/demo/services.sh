@@ -36,14 +36,14 @@ service_environment() {
 }
 
 start_services() {
-    local name project schema
+    local name project
     if [ "$EMBEDDED" = 1 ]; then
         start_service standalone Standalone "$(port STANDALONE)"
         wait_ready standalone "$(port STANDALONE)"
         return
     fi
-    while read -r name project _ _ schema; do
-        Store__Schema=$schema start_service "$name" "${project#services/}" "$(service_port "$name")"
+    while read -r name project _; do
+        start_service "$name" "${project#services/}" "$(service_port "$name")"
     done < <(services)
     while read -r name _; do wait_ready "$name" "$(service_port "$name")"; done < <(services)
 }

@@ -7,6 +7,7 @@ using JasperFx.OpenTelemetry;
 using Marten;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Weasel.Core;
 
 namespace Hotpatch.Hosting;
@@ -14,13 +15,14 @@ namespace Hotpatch.Hosting;
 /// <summary>The settings every store shares; each was chosen against a measured failure.</summary>
 internal static class EventStore
 {
-    public static void AddEventStore(this IServiceCollection services, IConfiguration configuration, string schema, IReadOnlyList<ServicePart> parts)
+    public static void AddEventStore(this IServiceCollection services, IConfiguration configuration, string service, IReadOnlyList<ServicePart> parts)
     {
-        var connection = configuration.Require("Store:ConnectionString", "a PostgreSQL connection string, such as Host=localhost;Database=hotpatch;Username=hotpatch");
+        var connection = StoreDatabase.Of(configuration, service);
+        services.AddHostedService(provider => new StoreDatabase(connection, provider.GetRequiredService<ILogger<StoreDatabase>>()));
         var marten = services.AddMarten(options =>
         {
-            options.Connection(WithServerSettings(connection));
-            options.DatabaseSchemaName = configuration["Store:Schema"] is { Length: > 0 } named ? named : schema;
+            options.Connection(connection);
+            if (configuration["Store:Schema"] is { Length: > 0 } named) options.DatabaseSchemaName = named;
             options.AutoCreateSchemaObjects = AutoCreate.CreateOrUpdate;
             options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, configure: ContractJson.Configure);
             options.DisableNpgsqlLogging = true;
@@ -57,16 +59,6 @@ internal static class EventStore
         .AddAsyncDaemon(DaemonMode.HotCold);
 
         AnnouncerRegistration.Register(services, marten, configuration, parts);
-    }
-
-    // force_custom_plan: a store that grows from 3 streams to 100,000 keeps a sequential-scan plan inside Marten's append function
-    // otherwise. client_connection_check_interval: a killed daemon's lock session ends in a second, not after its last sleep.
-    private static string WithServerSettings(string connection)
-    {
-        var settings = new Npgsql.NpgsqlConnectionStringBuilder(connection);
-        settings.Options = $"{settings.Options} -c plan_cache_mode=force_custom_plan -c client_connection_check_interval=1000".Trim();
-        if (settings.MaxPoolSize == 100) settings.MaxPoolSize = 40;
-        return settings.ConnectionString;
     }
 }
 

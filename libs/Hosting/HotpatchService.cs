@@ -57,17 +57,20 @@ public static class HotpatchService
             await app.RunAsync();
             return 0;
         }
-        catch (SettingMissing missing)
+        catch (SettingFault fault)
         {
-            await Console.Error.WriteLineAsync($"error: {missing.Message}");
+            await Console.Error.WriteLineAsync($"error: {fault.Message}");
             return 2;
         }
     }
 }
 
+/// <summary>A setting that a service cannot start with.</summary>
+public class SettingFault(string message, Exception? cause = null) : Exception(message, cause);
+
 /// <summary>A setting that a service cannot start without.</summary>
 public sealed class SettingMissing(string key, string what)
-    : Exception($"The setting {key} is missing. Set the environment variable {key.Replace(":", "__", StringComparison.Ordinal)} to {what}.");
+    : SettingFault($"The setting {key} is missing. Set the environment variable {key.Replace(":", "__", StringComparison.Ordinal)} to {what}.");
 
 public static class Settings
 {

@@ -12,7 +12,7 @@ namespace Hotpatch.Hosting;
 /// </summary>
 public abstract class ServicePart
 {
-    /// <summary>Lower-case name: source of evidence, store schema, prefix of queues.</summary>
+    /// <summary>Lower-case name: source of evidence, name of its database, prefix of queues.</summary>
     public abstract string Name { get; }
 
     /// <summary>The announcer of this service's events, or null when nobody listens.</summary>

@@ -33,13 +33,13 @@ internal sealed class Campaign
     /// <summary>The rollout's own way to its end, watched as a user watches.</summary>
     public void AwaitEnd(string phase)
     {
-        _machine.Hotpatch("rollout", "watch", Name, "--timeout", "90", "--until", phase);
+        _machine.Hotpatch("rollout", "watch", Name, "--timeout", "40", "--until", phase);
         Assert.Equal(phase, Details()["phase"]!.GetValue<string>());
     }
 
     /// <summary>Endpoints whose stream has such an event of this patch; one that has two is there twice.</summary>
     public async Task<List<string>> EndpointsWith(string eventType) => await _machine.Query<string>(
-        "select stream_id::text from gateway.mt_events where type = $1 and data->>'digest' = $2 order by 1", eventType, _digest);
+        "select stream_id::text from mt_events where type = $1 and data->>'digest' = $2 order by 1", eventType, _digest);
 
     public async Task UntilFirst(string eventType) =>
         await Machine.Eventually(async () => (await EndpointsWith(eventType)).Count > 0, $"no {eventType} of {Name} came");

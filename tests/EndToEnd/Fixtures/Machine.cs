@@ -101,7 +101,7 @@ public sealed class Machine : IAsyncLifetime
     /// <summary>Rows of the Gateway's event store.</summary>
     public async Task<List<T>> Query<T>(string sql, params object[] values)
     {
-        await using var connection = new NpgsqlConnection(_postgres);
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_postgres) { Database = "hotpatch_gateway", Pooling = false }.ConnectionString);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
@@ -136,7 +136,7 @@ public sealed class Machine : IAsyncLifetime
             var service = new RunningProgram(name, Log(name), Path.Combine(folder, $"Hotpatch.{project}"), ["--urls", _addresses[name]], folder);
             foreach (var (key, value) in ((string, string)[])
             [
-                ("Store__ConnectionString", _postgres), ("Store__Schema", name), ("Bus__Transport", "rabbitmq"), ("Bus__Uri", broker), ("Access__Token", Token),
+                ("Store__ConnectionString", _postgres), ("Bus__Transport", "rabbitmq"), ("Bus__Uri", broker), ("Access__Token", Token),
                 ("Catalog__TrustFolder", TrustFolder), ("Catalog__PackageFolder", Path.Combine(Folder, "packages", "catalog")), ("Gateway__AgentUrl", _agentAddress),
                 ("Gateway__CatalogUrl", _addresses["catalog"]), ("Gateway__EnrolmentToken", EnrolmentToken), ("Gateway__PackageFolder", Path.Combine(Folder, "packages", "gateway")),
                 ("DOTNET_gcServer", "0"),

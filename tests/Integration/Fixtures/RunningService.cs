@@ -37,7 +37,7 @@ internal sealed class RunningService : IAsyncDisposable
         var schema = Servers.NewSchema();
         var app = HotpatchService.Build(
             [
-                "--urls=http://127.0.0.1:0", $"--Store:ConnectionString={Servers.Postgres};Maximum Pool Size=8", $"--Store:Schema={schema}", "--Bus:Transport=memory",
+                "--urls=http://127.0.0.1:0", $"--Store:ConnectionString={Servers.Postgres};Maximum Pool Size=8", $"--Store:Database={Servers.Database}", $"--Store:Schema={schema}", "--Bus:Transport=memory",
                 $"--Logging:LogLevel:Default={Environment.GetEnvironmentVariable("HOTPATCH_TEST_LOG") ?? "Warning"}", .. settings,
             ],
             part);

@@ -8,6 +8,9 @@ internal static class Servers
 {
     public static string Postgres => Require("HOTPATCH_TEST_PG");
 
+    /// <summary>All services under test share it, each in a schema of its own: hundreds of databases would take minutes to make.</summary>
+    public static string Database { get; } = new NpgsqlConnectionStringBuilder(Postgres).Database!;
+
     public static string RabbitMq => Require("HOTPATCH_TEST_AMQP");
 
     /// <summary>The patcher program as it is shipped.</summary>

@@ -36,7 +36,7 @@ internal static class Checkout
 }
 
 /// <summary>A row of <c>infra/services.tsv</c>.</summary>
-internal sealed record ListedService(string Name, string Project, string Port, string? AgentsPort, string Schema)
+internal sealed record ListedService(string Name, string Project, string Port, string? AgentsPort)
 {
     public static IReadOnlyList<ListedService> All() =>
         [.. Checkout.Lines("infra/services.tsv").Where(line => line.Length > 0 && line[0] != '#').Select(Parse)];
@@ -44,7 +44,7 @@ internal sealed record ListedService(string Name, string Project, string Port, s
     private static ListedService Parse(string line)
     {
         var column = line.Split('\t');
-        Assert.Equal(5, column.Length);
-        return new(column[0], column[1], column[2], column[3] == "-" ? null : column[3], column[4]);
+        Assert.Equal(4, column.Length);
+        return new(column[0], column[1], column[2], column[3] == "-" ? null : column[3]);
     }
 }

@@ -19,7 +19,7 @@ public sealed partial class TheComposeFile
     }
 
     [Fact]
-    public void Gives_each_service_its_listed_project_port_and_schema()
+    public void Gives_each_service_its_listed_project_and_port()
     {
         foreach (var listed in ListedService.All())
         {
@@ -28,7 +28,6 @@ public sealed partial class TheComposeFile
             Assert.Equal(Path.GetFileName(listed.Project), ((Dictionary<object, object>)build["args"])["PROJECT"]);
             Assert.Equal(["--urls", $"http://0.0.0.0:{listed.Port}"], Strings(service["command"]));
             Assert.Equal([listed.Port], Strings(service["expose"]));
-            Assert.Equal(listed.Schema, Environment(service)["Store__Schema"]);
         }
     }
 
@@ -49,7 +48,7 @@ public sealed partial class TheComposeFile
     public void Sets_for_each_service_the_names_that_the_demo_sets()
     {
         var script = File.ReadAllText(Checkout.PathOf("infra/demo/services.sh"));
-        var demo = ExportedName().Matches(script).Select(match => match.Groups[1].Value).Append("Store__Schema").Distinct().Order().ToList();
+        var demo = ExportedName().Matches(script).Select(match => match.Groups[1].Value).Distinct().Order().ToList();
 
         foreach (var listed in ListedService.All())
             Assert.Equal(demo, Environment(_services[listed.Name]).Keys.Order());
