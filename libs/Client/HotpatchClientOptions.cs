@@ -20,6 +20,6 @@ public sealed record HotpatchClientOptions
             ?? throw new HotpatchUnreachable(service, "no address is known. Set HOTPATCH_SERVER, --server, or a context in the config file");
         return Uri.TryCreate(address.TrimEnd('/') + "/api/v1/", UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
             ? uri!
-            : throw new HotpatchUnreachable(service, $"'{address}' is no http address");
+            : throw new HotpatchAddress($"The address of the {service} service, '{address}', is no http address. Write http://host:port.");
     }
 }

@@ -28,5 +28,8 @@ public sealed class HotpatchProblem(int status, string code, string detail, stri
     }
 }
 
+/// <summary>The address of a service cannot be one.</summary>
+public sealed class HotpatchAddress(string message) : Exception(message);
+
 /// <summary>A service could not be asked at all.</summary>
 public sealed class HotpatchUnreachable(string service, string why, Exception? cause = null) : Exception($"The {service} service is out of reach: {why}.", cause);

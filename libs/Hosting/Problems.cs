@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -20,7 +21,14 @@ public static partial class Problems
     public static IResult NotFound(string what, string reference) => From(new Refusal(
         $"{what}.not_found", $"There is no {what} '{reference}'. List them with 'hotpatch {what} list'.", StatusCodes.Status404NotFound));
 
-    internal static void AddProblems(this IServiceCollection services) => services.AddProblemDetails(options => options.CustomizeProblemDetails = context =>
+    internal static void AddProblems(this IServiceCollection services)
+    {
+        // By default only the development environment says what was wrong with a request.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = Complete);
+    }
+
+    private static void Complete(ProblemDetailsContext context)
     {
         var problem = context.ProblemDetails;
         if (!problem.Extensions.ContainsKey("code"))
@@ -31,7 +39,7 @@ public static partial class Problems
             problem.Extensions["code"] = CodeOf(status);
         }
         problem.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? context.HttpContext.TraceIdentifier;
-    });
+    }
 
     internal static void UseProblems(this WebApplication app)
     {
@@ -78,7 +86,7 @@ public static partial class Problems
 
     // The framework's sentence names parameters and JSON paths; the inner exception has the position.
     private static string Readable(BadHttpRequestException bad) =>
-        bad.InnerException is System.Text.Json.JsonException json ? $"The request body is not the JSON this route expects: {json.Message}" : bad.Message;
+        bad.InnerException is System.Text.Json.JsonException json ? $"The request body is not the JSON this route expects: {json.Message}" : $"The request is not what this route expects: {bad.Message.TrimEnd('.')}.";
 
     private static string CodeOf(int status) => status switch
     {
@@ -98,7 +106,8 @@ public static partial class Problems
         404 => $"There is nothing at {request.Path}. The routes are listed in the services' READMEs.",
         405 => $"{request.Method} is not possible at {request.Path}.",
         415 => $"The content type '{request.ContentType}' is not accepted here.",
-        _ => ReasonPhrases.GetReasonPhrase(status),
+        413 => "The request is larger than this route takes.",
+        _ => $"The request cannot be answered: {ReasonPhrases.GetReasonPhrase(status)}.",
     };
 
     [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "Request {Path} failed in a way nobody planned for")]

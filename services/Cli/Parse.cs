@@ -34,7 +34,7 @@ internal static partial class Parse
         var ago = text.StartsWith('-') ? text[1..] : text.EndsWith("-ago", StringComparison.Ordinal) ? text[..^4] : null;
         if (ago is not null && DurationPattern().IsMatch(ago)) return clock.GetUtcNow().AddSeconds(-Seconds(ago, "instant")!.Value);
         return text.Length >= 10 && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
-            ? at
+            ? at <= clock.GetUtcNow().AddMinutes(1) ? at : throw Usage($"'{text}' has not come yet; the record ends now.", "usage.instant")
             : throw Usage($"'{text}' is not an instant. Write 2026-11-20T10:00:00Z, or how long ago: -5m.", "usage.instant");
     }
 

@@ -39,6 +39,8 @@ internal static class Run
                 return await Say(fault.Message, fault.Code, null, ExitCodes.Usage);
             case HotpatchProblem problem:
                 return await Say(problem.Message, problem.Code, problem.Status >= 500 ? $"trace id {problem.TraceId}" : null, ExitCodes.Of(problem.Status));
+            case HotpatchAddress wrong:
+                return await Say(wrong.Message, "config.address", null, ExitCodes.Usage);
             case HotpatchUnreachable away:
                 return await Say(away.Message, "server.unreachable", "Check that the services run and that the context names their addresses.", ExitCodes.Unreachable);
             case BuildRefused refused:

@@ -21,7 +21,7 @@ public static class HaltRollout
     {
         RolloutPhase.Halted => Decision.Nothing,
         RolloutPhase.RollingBack => Decision.Refuse("rollout.rolling_back", $"Rollout {rollout.Name} is rolling back; a rollback is not left half done."),
-        RolloutPhase.RolledBack or RolloutPhase.Completed => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended already ({rollout.Phase})."),
+        RolloutPhase.RolledBack or RolloutPhase.Completed => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended already ({rollout.PhaseInWords})."),
         _ => Decision.Record(new RolloutHalted(rollout.Id, order.Reason, order.By, rollout.Epoch + 1, order.At)),
     };
 }

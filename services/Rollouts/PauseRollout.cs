@@ -25,6 +25,6 @@ public static class PauseRollout
         RolloutPhase.Paused => Decision.Nothing,
         RolloutPhase.Planned => Decision.Refuse("rollout.not_running", $"Rollout {rollout.Name} has not started, so there is nothing to pause."),
         RolloutPhase.RollingBack => Decision.Refuse("rollout.not_running", $"Rollout {rollout.Name} is rolling back; that is not paused half way. Watch it end."),
-        _ => Decision.Refuse("rollout.not_running", $"Rollout {rollout.Name} has ended ({rollout.Phase}); only a running rollout can pause."),
+        _ => Decision.Refuse("rollout.not_running", $"Rollout {rollout.Name} has ended ({rollout.PhaseInWords}); only a running rollout can pause."),
     };
 }

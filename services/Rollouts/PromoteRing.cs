@@ -22,6 +22,6 @@ public static class PromoteRing
         RolloutPhase.Applying or RolloutPhase.Baking or RolloutPhase.Paused when rollout.CurrentRing >= 0 =>
             Decision.Record(new RingPromoted(rollout.Id, rollout.CurrentRing, order.Reason, order.By, rollout.Epoch + 1, order.At)),
         RolloutPhase.Started => Decision.Nothing,
-        _ => Decision.Refuse("rollout.no_open_ring", $"Rollout {rollout.Name} is {rollout.Phase}; there is no open ring to go on from."),
+        _ => Decision.Refuse("rollout.no_open_ring", $"Rollout {rollout.Name} is {rollout.PhaseInWords}; there is no open ring to go on from."),
     };
 }

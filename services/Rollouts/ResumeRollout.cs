@@ -22,6 +22,6 @@ public static class ResumeRollout
         RolloutPhase.Paused => Decision.Record(new RolloutResumed(rollout.Id, order.Reason, order.By, rollout.Epoch + 1, order.At)),
         RolloutPhase.Started or RolloutPhase.Applying or RolloutPhase.Baking => Decision.Nothing,
         RolloutPhase.Planned => Decision.Refuse("rollout.not_paused", $"Rollout {rollout.Name} has not started. Start it with 'hotpatch rollout start {rollout.Name}'."),
-        _ => Decision.Refuse("rollout.not_paused", $"Rollout {rollout.Name} is {rollout.Phase}; only a paused rollout can resume."),
+        _ => Decision.Refuse("rollout.not_paused", $"Rollout {rollout.Name} is {rollout.PhaseInWords}; only a paused rollout can resume."),
     };
 }

@@ -15,6 +15,8 @@ public sealed class Rollout
     public string Name { get; set; } = "";
     public RolloutPhase Phase { get; set; }
 
+    [JsonIgnore] public string PhaseInWords => Phase switch { RolloutPhase.RollingBack => "rolling back", RolloutPhase.RolledBack => "rolled back", _ => Phase.ToString().ToLowerInvariant() };
+
     /// <summary>Where a paused rollout goes on.</summary>
     public RolloutPhase ResumesTo { get; set; }
 

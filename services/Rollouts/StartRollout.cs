@@ -27,7 +27,7 @@ public static class StartRollout
     public static Decision Decide(Rollout rollout, Order order, KnownPatch? patch, string? rival) => rollout switch
     {
         { IsUnderWay: true } => Decision.Nothing,
-        { HasEnded: true } => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended ({rollout.Phase}). Plan a new one."),
+        { HasEnded: true } => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended ({rollout.PhaseInWords}). Plan a new one."),
         _ when patch is { Revoked: true } => Decision.Refuse("patch.revoked", $"Patch {rollout.PatchName} was revoked; plan a rollout of its successor."),
         _ when rival is not null => Decision.Refuse("rollout.patch_busy", $"Rollout {rival} has the same patch under way. Let it end, or halt it first."),
         _ => Decision.Record(new RolloutStarted(rollout.Id, order.By, order.At)),

@@ -62,7 +62,7 @@ internal static class LocalCommands
                         : $"[green]✔[/] {done}: {result.Sites} functions, {result.Threads} threads stood still for [bold]{Output.Micros(result.StopMicroseconds)}[/] ({(result.Attempts == 1 ? "first stop" : $"{result.Attempts} stops")})");
                 return ExitCodes.Ok;
             default:
-                throw new CliFault(ExitOf(result.Outcome), result.Reason ?? "It did not happen.", result.Code, result.Undone is null ? null : $"state of the process: {result.Undone}");
+                throw new CliFault(ExitOf(result.Outcome), (result.Reason ?? "It did not happen.") + (result.Undone is null ? "" : $"\n  state: {result.Undone}"), result.Code);
         }
     }
 

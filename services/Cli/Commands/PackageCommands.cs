@@ -80,7 +80,7 @@ internal static class PackageCommands
         }
     }
 
-    public static string Existing(string path) => File.Exists(path) ? path : throw new CliFault(ExitCodes.NotFound, $"There is no file {path}.", "file.missing");
+    public static string Existing(string path) => File.Exists(path) ? path : throw new CliFault(ExitCodes.NotFound, Directory.Exists(path) ? $"{path} is a folder; give a file in it." : $"There is no file {path}.", "file.missing");
 
     // The server has its own, recorded, opinion of what is offered to it; only absurd sizes are not sent.
     private static byte[] Bytes(string path, bool checkSize = true) => checkSize ? PackageReader.ReadFile(Existing(path)) : File.ReadAllBytes(Existing(path));

@@ -13,7 +13,8 @@ internal static class WatchView
     public static Command Command(Argument<string> reference)
     {
         var timeout = new Option<int>("--timeout") { Description = "Seconds before giving up (exit code 7)", DefaultValueFactory = _ => 3600 };
-        var until = new Option<string?>("--until") { Description = "Also end, with success, in this state: paused, baking, rolledBack, halted ..." };
+        var until = new Option<string?>("--until") { Description = "Also end, with success, in this state" };
+        until.AcceptOnlyFromAmong("planned", "started", "applying", "baking", "paused", "rollingBack", "rolledBack", "completed", "halted");
         var command = new Command("watch", "Follow a rollout until it ends") { reference, timeout, until };
         command.SetAction(async (parsed, ct) =>
         {
