@@ -97,7 +97,12 @@ note "$ENDPOINTS agents enrolled; each target answers a request every $LOAD_MILL
 
 step "Before: every target is the shipped, vulnerable program"
 note "$(basename "$SHIPPED"), proof by a RESTORE with a corrupt payload: $(basename "$(dirname "$PROVE")")/$(basename "$PROVE")"
-claim "all $ENDPOINTS accept the corrupt payload ($VULNERABLE)" every_target "$VULNERABLE"
+# With the data of an earlier run, the patch rolled out then is still what these endpoints should have.
+if [ "$RUN" -gt 1 ] && wait_until 20 every_target "$FIXED" > /dev/null; then
+    claim "all $ENDPOINTS were repaired as they came up: the patch of the run before is in force" true
+else
+    claim "all $ENDPOINTS accept the corrupt payload ($VULNERABLE)" every_target "$VULNERABLE"
+fi
 
 step "Build the patch from the diff, sign it, publish it"
 wait "$PATCH_JOB" || die_with_log "$STATE/log/build-$FIX_NAME.log" "the patch $FIX_NAME could not be built"
