@@ -6,14 +6,19 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Api;
+using Polly;
+using Polly.Retry;
 
 namespace Hotpatch.Client;
 
 /// <summary>The services' REST interface, typed. Reads are tried again when a service is away for a moment; commands are not.</summary>
 public sealed class HotpatchClient : IDisposable
 {
-    private const int ReadAttempts = 3;
-    private static readonly TimeSpan ReadPause = TimeSpan.FromMilliseconds(300);
+    private static readonly ResiliencePipeline<HttpResponseMessage> Reading = new ResiliencePipelineBuilder<HttpResponseMessage>().AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+    {
+        MaxRetryAttempts = 2, Delay = TimeSpan.FromMilliseconds(300), BackoffType = DelayBackoffType.Linear,
+        ShouldHandle = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().HandleResult(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable),
+    }).Build();
 
     private readonly HotpatchClientOptions _options;
     private readonly HttpClient _http;
@@ -100,7 +105,7 @@ public sealed class HotpatchClient : IDisposable
 
     private async IAsyncEnumerable<RolloutDetails> WatchOnce(string reference, [EnumeratorCancellation] CancellationToken ct)
     {
-        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", ReadAttempts, ct);
+        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", Reading, ct);
         await using var stream = await answer.Content.ReadAsStreamAsync(ct);
         var items = SseParser.Create(stream).EnumerateAsync(ct).GetAsyncEnumerator(ct);
         await using (items)
@@ -122,7 +127,7 @@ public sealed class HotpatchClient : IDisposable
 
     private async Task<T> Get<T>(string service, string path, CancellationToken ct)
     {
-        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf(service), path)), service, ReadAttempts, ct);
+        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf(service), path)), service, Reading, ct);
         return await Read<T>(answer, ct);
     }
 
@@ -131,32 +136,21 @@ public sealed class HotpatchClient : IDisposable
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_options.AddressOf(service), path)) { Content = content };
         if (ifVersion is { } version) request.Headers.TryAddWithoutValidation("If-Match", $"\"{version}\"");
         return request;
-    }, service, attempts: 1, ct);
+    }, service, ResiliencePipeline<HttpResponseMessage>.Empty, ct);
 
-    private async Task<HttpResponseMessage> Send(Func<HttpRequestMessage> make, string service, int attempts, CancellationToken ct)
+    private async Task<HttpResponseMessage> Send(Func<HttpRequestMessage> make, string service, ResiliencePipeline<HttpResponseMessage> pipeline, CancellationToken ct)
     {
-        for (var attempt = 1; ; attempt++)
+        HttpResponseMessage answer;
+        try
         {
-            HttpResponseMessage answer;
-            try
-            {
-                answer = await _http.SendAsync(make(), HttpCompletionOption.ResponseHeadersRead, ct);
-            }
-            catch (HttpRequestException away)
-            {
-                if (attempt >= attempts) throw new HotpatchUnreachable(service, $"{away.Message} ({_options.AddressOf(service)})", away);
-                await Task.Delay(ReadPause * attempt, ct);
-                continue;
-            }
-            if (answer.IsSuccessStatusCode) return answer;
-            if (answer.StatusCode == HttpStatusCode.ServiceUnavailable && attempt < attempts)
-            {
-                answer.Dispose();
-                await Task.Delay(ReadPause * attempt, ct);
-                continue;
-            }
-            using (answer) throw await HotpatchProblem.Read(answer, ct);
+            answer = await pipeline.ExecuteAsync(async token => await _http.SendAsync(make(), HttpCompletionOption.ResponseHeadersRead, token), ct);
         }
+        catch (HttpRequestException away)
+        {
+            throw new HotpatchUnreachable(service, $"{away.Message} ({_options.AddressOf(service)})", away);
+        }
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer) throw await HotpatchProblem.Read(answer, ct);
     }
 
     private static async Task<T> Read<T>(HttpResponseMessage answer, CancellationToken ct) => (await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct))!;
