@@ -14,6 +14,7 @@ namespace Hotpatch.Client;
 /// <summary>The services' REST interface, typed. Reads are tried again when a service is away for a moment; commands are not.</summary>
 public sealed class HotpatchClient : IDisposable
 {
+    private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(500);
     private static readonly ResiliencePipeline<HttpResponseMessage> Reading = new ResiliencePipelineBuilder<HttpResponseMessage>().AddRetry(new RetryStrategyOptions<HttpResponseMessage>
     {
         MaxRetryAttempts = 2, Delay = TimeSpan.FromMilliseconds(300), BackoffType = DelayBackoffType.Linear,
@@ -66,10 +67,13 @@ public sealed class HotpatchClient : IDisposable
         return await Read<RolloutDetails>(answer, ct);
     }
 
-    /// <summary>Every state of a rollout from now on; goes on by itself after a lost connection, ends when the rollout has ended.</summary>
-    public async IAsyncEnumerable<RolloutDetails> WatchRollout(string reference, [EnumeratorCancellation] CancellationToken ct)
+    /// <summary>Every state of a rollout from now on; ends when the rollout has ended.</summary>
+    /// <param name="onAway">Told why, when the service is away: once it has answered, it is asked again until it is back or <paramref name="ct"/> ends.</param>
+    public async IAsyncEnumerable<RolloutDetails> WatchRollout(string reference, Action<string> onAway, [EnumeratorCancellation] CancellationToken ct)
     {
-        var seen = 0L;
+        var first = await Rollout(reference, ct);
+        var seen = first.Version;
+        yield return first;
         while (true)
         {
             await foreach (var state in WatchOnce(reference, ct))
@@ -78,12 +82,21 @@ public sealed class HotpatchClient : IDisposable
                 seen = state.Version;
                 yield return state;
             }
-            if (await Rollout(reference, ct) is { Phase: "completed" or "rolledBack" or "halted" } ended)
+            RolloutDetails? now = null;
+            try
             {
-                if (ended.Version > seen) yield return ended;
+                now = await Rollout(reference, ct);
+            }
+            catch (Exception away) when (away is HotpatchUnreachable or HotpatchProblem { Status: >= 500 })
+            {
+                onAway(away.Message);
+            }
+            if (now is { Phase: "completed" or "rolledBack" or "halted" })
+            {
+                if (now.Version > seen) yield return now;
                 yield break;
             }
-            await Task.Delay(ReadPause, ct);
+            await Task.Delay(WatchPause, ct);
         }
     }
 
@@ -105,7 +118,8 @@ public sealed class HotpatchClient : IDisposable
 
     private async IAsyncEnumerable<RolloutDetails> WatchOnce(string reference, [EnumeratorCancellation] CancellationToken ct)
     {
-        using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", Reading, ct);
+        using var answer = await TrySend(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", ct);
+        if (answer is null) yield break;
         await using var stream = await answer.Content.ReadAsStreamAsync(ct);
         var items = SseParser.Create(stream).EnumerateAsync(ct).GetAsyncEnumerator(ct);
         await using (items)
@@ -151,6 +165,18 @@ public sealed class HotpatchClient : IDisposable
         }
         if (answer.IsSuccessStatusCode) return answer;
         using (answer) throw await HotpatchProblem.Read(answer, ct);
+    }
+
+    private async Task<HttpResponseMessage?> TrySend(Func<HttpRequestMessage> make, string service, CancellationToken ct)
+    {
+        try
+        {
+            return await Send(make, service, ResiliencePipeline<HttpResponseMessage>.Empty, ct);
+        }
+        catch (Exception away) when (away is HotpatchUnreachable or HotpatchProblem { Status: >= 500 })
+        {
+            return null;
+        }
     }
 
     private static async Task<T> Read<T>(HttpResponseMessage answer, CancellationToken ct) => (await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct))!;

@@ -24,7 +24,7 @@ internal static class WatchView
             try
             {
                 var names = await RolloutCommand.Names(client, limit.Token);
-                var changes = client.WatchRollout(parsed.GetValue(reference)!, limit.Token);
+                var changes = client.WatchRollout(parsed.GetValue(reference)!, SayOnce(), limit.Token);
                 return await Follow(changes, names, GlobalOptions.IsJson(parsed), parsed.GetValue(until));
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested)
@@ -34,6 +34,17 @@ internal static class WatchView
             }
         });
         return command;
+    }
+
+    // A service that restarts is away for seconds: one line is enough.
+    private static Action<string> SayOnce()
+    {
+        string? said = null;
+        return reason =>
+        {
+            if (said != reason) Console.Error.WriteLine($"{reason} Waiting for it.");
+            said = reason;
+        };
     }
 
     /// <summary>The rings of a rollout, a row each.</summary>

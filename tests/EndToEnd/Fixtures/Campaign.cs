@@ -33,7 +33,7 @@ internal sealed class Campaign
     /// <summary>The rollout's own way to its end, watched as a user watches.</summary>
     public void AwaitEnd(string phase)
     {
-        _machine.Hotpatch("rollout", "watch", Name, "--timeout", "40", "--until", phase);
+        _machine.Hotpatch("rollout", "watch", Name, "--timeout", "60", "--until", phase).Succeed();
         Assert.Equal(phase, Details()["phase"]!.GetValue<string>());
     }
 
