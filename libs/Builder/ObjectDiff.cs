@@ -5,32 +5,37 @@ namespace Hotpatch.Builder;
 /// <summary>What a fix changes in one object.</summary>
 /// <param name="Changed">Functions that exist in both and differ; symbols of the patched object.</param>
 /// <param name="LineNoise">Functions that differ in nothing but source line numbers of assertions.</param>
-internal sealed record ObjectChanges(ObjectFile Original, ObjectFile Patched, IReadOnlyList<ElfSymbol> Changed, IReadOnlyList<string> LineNoise, IReadOnlyList<Finding> Findings);
+internal sealed record ObjectChanges(ObjectFile Original, ObjectFile Patched, Correlation Correlation, IReadOnlyList<ElfSymbol> Changed, IReadOnlyList<string> LineNoise, IReadOnlyList<Finding> Findings);
 
-/// <summary>Compares two objects function by function, by meaning.</summary>
+/// <summary>
+/// Compares two objects function by function, by meaning. A function that the source does not touch counts as changed where the compiler
+/// makes other code of it: it has a changed one inlined, or keeps values in registers that a changed one now uses (GCC's -fipa-ra). A caller
+/// whose code is the same in both builds is right with either.
+/// </summary>
 internal static class ObjectDiff
 {
     private const string ColdSuffix = ".cold";
 
     public static ObjectChanges Compare(ObjectFile original, ObjectFile patched)
     {
+        var correlation = new Correlation(original, patched);
         var changed = new Dictionary<string, ElfSymbol>();
         var noise = new List<string>();
         var findings = new List<Finding>();
-        foreach (var (stem, symbol) in patched.ByStem)
+        foreach (var (before, symbol) in correlation.Pairs)
         {
-            if (!original.ByStem.TryGetValue(stem, out var before)) CheckNew(patched, symbol, findings);
+            if (before is null) CheckNew(patched, symbol, findings);
             else if (original.ContentOf(before.SectionIndex) == patched.ContentOf(symbol.SectionIndex)) continue;
             else if (patched.SectionOf(symbol).IsExecutable)
             {
                 if (LineNoise.Is(original, before, patched, symbol)) noise.Add(symbol.Name);
-                else changed[stem] = symbol;
+                else changed[symbol.Name] = symbol;
             }
-            else CheckData(original, before, patched, symbol, changed, findings);
+            else CheckData(before, patched, symbol, correlation, changed, findings);
         }
         CheckConstructors(original, patched, findings);
         var functions = changed.Values.Select(symbol => Parent(patched, symbol)).DistinctBy(symbol => symbol.Name).OrderBy(symbol => symbol.Name, StringComparer.Ordinal).ToList();
-        return new ObjectChanges(original, patched, functions, noise, findings);
+        return new ObjectChanges(original, patched, correlation, functions, noise, findings);
     }
 
     // The cold part of a function is no function: nobody calls it.
@@ -48,7 +53,7 @@ internal static class ObjectDiff
             findings.Add(new Finding("function.ifunc", symbol.Name, "The fix adds a function chosen at run time (IFUNC).", "Call the implementation directly in the patched version."));
     }
 
-    private static void CheckData(ObjectFile original, ElfSymbol before, ObjectFile patched, ElfSymbol symbol, Dictionary<string, ElfSymbol> changed, List<Finding> findings)
+    private static void CheckData(ElfSymbol before, ObjectFile patched, ElfSymbol symbol, Correlation correlation, Dictionary<string, ElfSymbol> changed, List<Finding> findings)
     {
         var section = patched.SectionOf(symbol);
         if (before.Size != symbol.Size)
@@ -60,8 +65,8 @@ internal static class ObjectDiff
         else
         {
             // A private constant: whoever reads it is given the new one.
-            foreach (var (stem, user) in patched.ByStem)
-                if (patched.SectionOf(user).IsExecutable && original.ByStem.ContainsKey(stem) && patched.ReferencesOf(user.SectionIndex).Any(reference => reference.Symbol.SectionIndex == symbol.SectionIndex)) changed[stem] = user;
+            foreach (var (known, user) in correlation.Pairs)
+                if (known is not null && patched.SectionOf(user).IsExecutable && patched.ReferencesOf(user.SectionIndex).Any(reference => reference.Symbol.SectionIndex == symbol.SectionIndex)) changed[user.Name] = user;
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Hotpatch.Engine.Elf;
 
 namespace Hotpatch.Builder;
@@ -7,11 +6,13 @@ namespace Hotpatch.Builder;
 /// An object compiled with a section per function and datum, indexed for comparison: which symbol owns which section, and what a
 /// relocation means apart from where things happen to lie.
 /// </summary>
-internal sealed partial class ObjectFile
+internal sealed class ObjectFile
 {
     private const ulong Merge = 0x10, Strings = 0x20;
     private readonly Dictionary<int, string> _contents = [];
     private readonly HashSet<int> _inProgress = [];
+    private readonly Dictionary<int, HashSet<string>> _users = [];
+    private Func<string, string> _identity = name => name;
 
     public ObjectFile(string name, byte[] bytes)
     {
@@ -24,8 +25,11 @@ internal sealed partial class ObjectFile
             if (symbol is not { IsDefined: true, Value: 0, Name.Length: > 0, Type: ElfSymbol.Function or ElfSymbol.Object or ElfSymbol.ThreadLocal or ElfSymbol.IndirectFunction }) continue;
             if (symbol.SectionIndex >= Image.Sections.Count || IsShared(Image.Sections[symbol.SectionIndex])) continue;
             Owners.TryAdd(symbol.SectionIndex, symbol);
-            ByStem.TryAdd(Stem(symbol.Name), symbol);
         }
+        foreach (var (section, owner) in Owners)
+            foreach (var (_, symbol) in ReferencesOf(section))
+                if (symbol.IsDefined && symbol.SectionIndex != section)
+                    (_users.TryGetValue(symbol.SectionIndex, out var users) ? users : _users[symbol.SectionIndex] = []).Add(FunctionOf(owner.Name));
     }
 
     public string Name { get; }
@@ -36,8 +40,14 @@ internal sealed partial class ObjectFile
     /// <summary>The symbol a section belongs to.</summary>
     public Dictionary<int, ElfSymbol> Owners { get; } = [];
 
-    /// <summary>Symbols with a section of their own, by name less the compiler's running numbers.</summary>
-    public Dictionary<string, ElfSymbol> ByStem { get; } = [];
+    /// <summary>Symbols with a section of their own.</summary>
+    public IEnumerable<ElfSymbol> Owned => Owners.Values;
+
+    /// <summary>Names of the functions, and of the data, that refer to a section; a function's parts count as it.</summary>
+    public IReadOnlySet<string> UsersOf(int section) => _users.GetValueOrDefault(section) ?? [];
+
+    /// <summary>Says under which name a symbol is compared with those of another object.</summary>
+    public void Identify(Func<string, string> identity) => _identity = identity;
 
     public ElfSection SectionOf(ElfSymbol symbol) => Image.Sections[symbol.SectionIndex];
 
@@ -71,15 +81,19 @@ internal sealed partial class ObjectFile
     {
         if (symbol.IsUndefined || symbol.SectionIndex >= Image.Sections.Count) return $"{symbol.Name}+{relocation.Addend}";
         var section = Image.Sections[symbol.SectionIndex];
-        if (symbol.Type != ElfSymbol.Section && !symbol.Name.StartsWith(".L", StringComparison.Ordinal)) return $"{Stem(symbol.Name)}+{relocation.Addend}";
-        if (Owners.TryGetValue(symbol.SectionIndex, out var owner)) return $"{Stem(owner.Name)}+{relocation.Addend + (long)symbol.Value}";
+        var owner = Owners.GetValueOrDefault(symbol.SectionIndex);
+        // Numbered constants, such as __func__.3, are what they hold: their numbers mean nothing.
+        if (owner is not null && Correlation.IsNumbered(owner.Name) && section is { IsExecutable: false, IsWritable: false, IsThreadLocal: false })
+            return $"({ContentOf(symbol.SectionIndex)})+{relocation.Addend + (long)symbol.Value}";
+        if (symbol.Type != ElfSymbol.Section && !symbol.Name.StartsWith(".L", StringComparison.Ordinal)) return $"{_identity(symbol.Name)}+{relocation.Addend}";
+        if (owner is not null) return $"{_identity(owner.Name)}+{relocation.Addend + (long)symbol.Value}";
         if (!section.IsAllocated) return section.Name;
         if ((section.Flags & Strings) != 0) return $"\"{TextAt(section, relocation, symbol)}\"";
         return $"({ContentOf(symbol.SectionIndex)})+{relocation.Addend + (long)symbol.Value}";
     }
 
-    /// <summary>A name without the numbers the compiler hands out in order: <c>buf.3</c> and <c>buf.4</c> are one variable in two versions.</summary>
-    public static string Stem(string name) => RunningNumber().Replace(name, "$1");
+    // foo.cold, foo.part.0 and foo.constprop.1 are all made of foo.
+    private static string FunctionOf(string name) => name.IndexOf('.', 1) is var dot and > 0 ? name[..dot] : name;
 
     private string TextAt(ElfSection section, ElfRelocation relocation, ElfSymbol symbol)
     {
@@ -93,7 +107,4 @@ internal sealed partial class ObjectFile
     }
 
     private static bool IsShared(ElfSection section) => (section.Flags & Merge) != 0 || section.Name is ".text" or ".data" or ".bss" or ".rodata";
-
-    [GeneratedRegex(@"((?:\.(?:constprop|isra|part|cold))?)\.\d+$")]
-    private static partial Regex RunningNumber();
 }

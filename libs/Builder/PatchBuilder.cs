@@ -104,14 +104,14 @@ public static class PatchBuilder
         for (var index = 0; index < changes.Count; index++)
             foreach (var symbol in changes[index].Changed)
             {
-                if (program.Find(symbol.Name, symbol.IsLocal, changes[index].Patched.SourceFile) is not { Size: > 0 } running)
+                var original = changes[index].Correlation.OriginalOf(symbol.Name);
+                if (original is null || program.Find(original.Name, original.IsLocal, changes[index].Original.SourceFile) is not { Size: > 0 } running)
                 {
                     // Inlined everywhere: whoever has it inside differs as well and is replaced.
                     continue;
                 }
                 var code = shipped.AtAddress(running.Value, (int)running.Size);
                 if (code.Length == 0) findings.Add(new Finding("build.not_what_shipped", symbol.Name, "The function lies outside the shipped file.", "Check --shipped."));
-                if (ClobberRisk.Of(changes[index], symbol, code) is { } risk) findings.Add(risk);
                 functions.Add(new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name));
             }
         if (findings.Count > 0) throw new BuildRefused(findings);

@@ -7,7 +7,6 @@ namespace Hotpatch.Builder;
 internal sealed class ProgramSymbols
 {
     private readonly ILookup<string, ElfSymbol> _byName;
-    private readonly ILookup<string, ElfSymbol> _byStem;
 
     public ProgramSymbols(ElfImage program)
     {
@@ -15,7 +14,6 @@ internal sealed class ProgramSymbols
             throw new BuildRefused("build.no_symbols", "", "The original build has no symbol table.", "Build it without -s and without stripping.");
         var symbols = program.Symbols.Where(symbol => symbol.IsDefined && symbol.Name.Length > 0 && symbol.Type is not (ElfSymbol.Section or ElfSymbol.FileName)).ToList();
         _byName = symbols.ToLookup(symbol => WithoutVersion(symbol.Name));
-        _byStem = symbols.ToLookup(symbol => ObjectFile.Stem(WithoutVersion(symbol.Name)));
     }
 
     /// <summary>A local symbol belongs to the source file it was compiled from; a global one to everybody. Null when there is none.</summary>
@@ -23,7 +21,6 @@ internal sealed class ProgramSymbols
     public ElfSymbol? Find(string name, bool local, string sourceFile)
     {
         var exact = Choose([.. _byName[name]], local, sourceFile);
-        if (exact.Count == 0 && ObjectFile.Stem(name) != name) exact = Choose([.. _byStem[ObjectFile.Stem(name)]], local, sourceFile);
         return exact.Select(symbol => symbol.Value).Distinct().Count() switch
         {
             0 => null,

@@ -60,11 +60,19 @@ internal sealed class ReplacementObject
         // Constants always come along: they may have changed, and nobody can tell two equal ones apart.
         if (!section.IsExecutable && !isState) return null;
         if (_bound.TryGetValue(owner.Name, out var known)) return known.Name;
-        if (_program.Find(owner.Name, owner.IsLocal, Patched.SourceFile) is not { } running) return null;
+        if (RunningCopyOf(owner) is not { } running) return null;
         if (isState && running.Size != owner.Size)
             throw new BuildRefused("data.size", owner.Name, $"The variable has {running.Size} bytes in the running program and {owner.Size} in the patched build.", "Leave the variable as it is and put what is new into a new one.");
         _bound[owner.Name] = new BoundSymbol(owner.Name, owner.IsLocal ? _index : -1, running.Value, running.Size, ProgramSymbols.KindOf(running));
         return owner.Name;
+    }
+
+    // A local name says nothing by itself: it must have been in this very file before.
+    private ElfSymbol? RunningCopyOf(ElfSymbol owner)
+    {
+        if (!owner.IsLocal) return _program.Find(owner.Name, local: false, "");
+        _changes.Correlation.RequireCertain(owner.Name);
+        return _changes.Correlation.OriginalOf(owner.Name) is { } original ? _program.Find(original.Name, original.IsLocal, _changes.Original.SourceFile) : null;
     }
 
     private string? BindGlobal(string name)
