@@ -1,4 +1,5 @@
 using Hotpatch.Engine.Elf;
+using Iced.Intel;
 
 namespace Hotpatch.Builder;
 
@@ -45,6 +46,18 @@ internal sealed class ObjectFile
 
     /// <summary>Names of the functions, and of the data, that refer to a section; a function's parts count as it.</summary>
     public IReadOnlySet<string> UsersOf(int section) => _users.GetValueOrDefault(section) ?? [];
+
+    /// <summary>Compiled with exceptions: its unwind tables name a personality routine (LSB, Exception Frames).</summary>
+    public bool HandlesExceptions => Image.Symbols.Any(symbol => symbol.Name.Contains("_personality_", StringComparison.Ordinal));
+
+    public bool CallsSomebody(int section)
+    {
+        var decoder = Decoder.Create(64, Image.BytesOf(Image.Sections[section]).ToArray(), 0UL);
+        var end = Image.Sections[section].Size;
+        while (decoder.IP < end)
+            if (decoder.Decode().FlowControl is FlowControl.Call or FlowControl.IndirectCall) return true;
+        return false;
+    }
 
     /// <summary>Says under which name a symbol is compared with those of another object.</summary>
     public void Identify(Func<string, string> identity) => _identity = identity;

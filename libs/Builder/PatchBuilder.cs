@@ -32,6 +32,7 @@ public static class PatchBuilder
         var changes = Compare(trees);
         var symbols = new ProgramSymbols(program);
         var replacements = changes.Select((change, index) => new ReplacementObject(change, symbols, index)).ToList();
+        if (replacements.SelectMany(replacement => replacement.Findings).ToList() is { Count: > 0 } findings) throw new BuildRefused(findings);
         var functions = Functions(changes, symbols, shipped);
         Note(new BuildStep("compare", Stopwatch.GetElapsedTime(started).TotalSeconds));
 

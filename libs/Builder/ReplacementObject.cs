@@ -33,6 +33,14 @@ internal sealed class ReplacementObject
         .OfType<ElfSymbol>()
         .Where(symbol => symbol.Type == ElfSymbol.Function && !_changedNames.Contains(symbol.Name) && !symbol.Name.Contains(".cold", StringComparison.Ordinal));
 
+    /// <summary>
+    /// An exception finds its way by unwind tables, and the tables of new code are not made known to the process: one that comes through
+    /// would end it. A function that calls nobody has none coming through.
+    /// </summary>
+    public IEnumerable<Finding> Findings => !Patched.HandlesExceptions ? [] : _carried
+        .Where(section => Patched.Image.Sections[section].IsExecutable && Patched.Owners.ContainsKey(section) && Patched.CallsSomebody(section))
+        .Select(section => new Finding("code.exceptions", Patched.Owners[section].Name, "An exception may pass through the function, and the unwind tables of replaced code are not registered in the process yet: it would end there.", "Move the change into a function that calls nobody, or ship this fix as an ordinary update."));
+
     private ObjectFile Patched => _changes.Patched;
 
     private void Carry(int first)

@@ -44,6 +44,14 @@ public sealed class BuildingAPatch
     }
 
     [Fact]
+    public void Refuses_a_function_that_an_exception_may_pass_through()
+    {
+        var refused = Assert.Throws<BuildRefused>(() => VictimBuild.Of(new VictimRecipe("thrower.cc") { Compiler = "g++" }));
+
+        Assert.Contains(refused.Findings, finding => finding.Code == "code.exceptions" && finding.Symbol.Contains("middle", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Makes_the_same_bytes_of_the_same_input()
     {
         var (one, other) = (VictimBuild.Of(new VictimRecipe("fresh.c")), VictimBuild.Of(new VictimRecipe("fresh.c") { Flags = ["-DSECOND_BUILD"] }));

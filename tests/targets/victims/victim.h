@@ -6,9 +6,10 @@
  *   gap                 every victim answers: largest time between two iterations of a worker since the last "gap", nanoseconds
  *   count               every victim answers: iterations of all workers
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 static NOINLINE void answer(const char *question, char *out, size_t room);
 static NOINLINE void hammer(long turn);
 
-static _Atomic long victim_count, victim_gap;
+static long victim_count, victim_gap;
 
 static long victim_now(void)
 {
@@ -35,11 +36,11 @@ static void *victim_worker(void *unused)
     long last = victim_now();
     for (long turn = 0;; turn++) {
         hammer(turn);
-        long now = victim_now(), gap = now - last, most = victim_gap;
+        long now = victim_now(), gap = now - last, most = __atomic_load_n(&victim_gap, __ATOMIC_RELAXED);
         last = now;
-        while (gap > most && !atomic_compare_exchange_weak(&victim_gap, &most, gap)) { }
+        while (gap > most && !__atomic_compare_exchange_n(&victim_gap, &most, gap, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) { }
         if (turn % 64 == 0) {
-            victim_count += 64;
+            __atomic_fetch_add(&victim_count, 64, __ATOMIC_RELAXED);
             usleep(200);        /* fifty of them share two CPUs */
             last = victim_now();
         }
@@ -62,8 +63,8 @@ int main(int argc, char **argv)
     char line[256], out[4096];
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
-        if (!strcmp(line, "gap")) snprintf(out, sizeof out, "%ld", atomic_exchange(&victim_gap, 0));
-        else if (!strcmp(line, "count")) snprintf(out, sizeof out, "%ld", (long)victim_count);
+        if (!strcmp(line, "gap")) snprintf(out, sizeof out, "%ld", __atomic_exchange_n(&victim_gap, 0, __ATOMIC_RELAXED));
+        else if (!strcmp(line, "count")) snprintf(out, sizeof out, "%ld", __atomic_load_n(&victim_count, __ATOMIC_RELAXED));
         else answer(line, out, sizeof out);
         puts(out);
     }
