@@ -17,43 +17,61 @@ internal readonly record struct ForbiddenRange(ulong Start, ulong End, string Na
 /// word that merely looks like such an address counts too: it costs another try, never a wrong switch. Evidence that cannot be had is
 /// unsafe.
 /// </summary>
-internal sealed class Quiescence(Target target, EngineLimits limits)
+internal sealed class Quiescence
 {
+    private readonly Target _target;
+    private readonly EngineLimits _limits;
+    private readonly ForbiddenRange[] _ranges;
+    private readonly ulong _lowest, _span;
     private readonly byte[] _stack = new byte[256 << 10];
 
-    /// <returns>Null when the thread is elsewhere; otherwise who and where.</returns>
-    public string? FindIn(ref Tracee thread, ReadOnlySpan<ForbiddenRange> ranges)
+    public Quiescence(Target target, EngineLimits limits, ForbiddenRange[] ranges)
     {
-        if (thread.Gone) return null;
-        foreach (var range in ranges)
-            if (range.Contains(thread.Registers.InstructionPointer)) return $"thread {thread.Thread} runs in {range.Name}";
-        return RegisterIn(in thread, ranges) ?? StackIn(in thread, ranges);
+        (_target, _limits, _ranges) = (target, limits, ranges);
+        _lowest = ranges.Length == 0 ? 0 : ranges.Min(range => range.Start);
+        _span = ranges.Length == 0 ? 0 : ranges.Max(range => range.End) - _lowest;
+        // The pages of the buffer are asked of the kernel now, not while the target stands still.
+        _stack.AsSpan().Fill(1);
     }
 
-    // A return address may be on its way between stack and register (a call through a register, a tail call).
-    private static string? RegisterIn(in Tracee thread, ReadOnlySpan<ForbiddenRange> ranges)
+    /// <returns>Null when the thread is elsewhere; otherwise who and where.</returns>
+    public string? FindIn(ref Tracee thread)
     {
-        ref readonly var r = ref thread.Registers;
-        foreach (var value in (ReadOnlySpan<ulong>)[r.Rax, r.Rbx, r.Rcx, r.Rdx, r.Rsi, r.Rdi, r.FramePointer, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15])
-            foreach (var range in ranges)
-                if (range.Contains(value)) return $"thread {thread.Thread} holds an address within {range.Name}";
+        if (thread.Gone) return null;
+        return Find(thread.Registers.InstructionPointer) is { } running ? $"thread {thread.Thread} runs in {running}" : RegisterIn(in thread) ?? StackIn(in thread);
+    }
+
+    // Nearly every word fails the first comparison: all ranges lie in one module.
+    private string? Find(ulong address)
+    {
+        if (address - _lowest >= _span) return null;
+        foreach (var range in _ranges)
+            if (range.Contains(address)) return range.Name;
         return null;
     }
 
-    private string? StackIn(in Tracee thread, ReadOnlySpan<ForbiddenRange> ranges)
+    // A return address may be on its way between stack and register (a call through a register, a tail call).
+    private string? RegisterIn(in Tracee thread)
+    {
+        ref readonly var r = ref thread.Registers;
+        foreach (var value in (ReadOnlySpan<ulong>)[r.Rax, r.Rbx, r.Rcx, r.Rdx, r.Rsi, r.Rdi, r.FramePointer, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15])
+            if (Find(value) is { } held) return $"thread {thread.Thread} holds an address within {held}";
+        return null;
+    }
+
+    private string? StackIn(in Tracee thread)
     {
         var at = thread.Registers.StackPointer & ~7UL;
         var end = StackEnd(at, thread.Registers.FsBase);
-        if (end == 0 || end - at > (ulong)limits.StackBytesMax) return $"thread {thread.Thread} has a stack that cannot be looked through";
+        if (end == 0 || end - at > (ulong)_limits.StackBytesMax) return $"thread {thread.Thread} has a stack that cannot be looked through";
         while (at < end)
         {
             var length = (int)Math.Min((ulong)_stack.Length, end - at);
             var chunk = _stack.AsSpan(0, length);
-            if (!target.Memory.TryRead(at, chunk)) return $"thread {thread.Thread} has a stack that cannot be read";
+            if (!_target.Memory.TryRead(at, chunk)) return $"thread {thread.Thread} has a stack that cannot be read";
             var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(chunk);
             foreach (var word in words)
-                foreach (var range in ranges)
-                    if (range.Contains(word)) return $"thread {thread.Thread} returns into {range.Name}";
+                if (Find(word) is { } next) return $"thread {thread.Thread} returns into {next}";
             at += (ulong)length;
         }
         return null;
@@ -62,7 +80,7 @@ internal sealed class Quiescence(Target target, EngineLimits limits)
     // The C library puts a thread's control block on top of the thread's stack: what lies beyond belongs to somebody else.
     private ulong StackEnd(ulong pointer, ulong controlBlock)
     {
-        foreach (var mapping in target.Mappings)
+        foreach (var mapping in _target.Mappings)
         {
             if (pointer < mapping.Start || pointer >= mapping.End) continue;
             if (mapping.Protection[0] != 'r') return 0;

@@ -17,12 +17,11 @@ internal sealed class Switchover(Target target, EngineLimits limits)
 {
     private const int Fifo = 1, Other = 0, FifoPriority = 50;
 
-    private readonly Quiescence _quiescence = new(target, limits);
-
     /// <param name="whileStopped">Runs after the sites were read back, before anybody runs on.</param>
     public SwitchReport Switch(IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, Action whileStopped, string verb)
     {
         using var group = new ThreadGroup(target.Pid, limits, target.IsFiltered);
+        var quiescence = new Quiescence(target, limits, forbidden);
         string? busy = null;
         for (var attempt = 1; attempt <= limits.AttemptsMax; attempt++)
         {
@@ -34,7 +33,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
                 RaisePriority();
                 try
                 {
-                    busy = TrySwitch(group, changes, forbidden, whileStopped);
+                    busy = TrySwitch(group, quiescence, changes, whileStopped);
                 }
                 finally
                 {
@@ -55,7 +54,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
 
     private int _threads;
 
-    private string? TrySwitch(ThreadGroup group, IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, Action whileStopped)
+    private string? TrySwitch(ThreadGroup group, Quiescence quiescence, IReadOnlyList<SiteChange> changes, Action whileStopped)
     {
         if (!group.StopAll(limits.StopBudget, seizeNew: true)) return "a thread did not stop within the budget (uninterruptible sleep, or no CPU for it)";
         _threads = 0;
@@ -65,7 +64,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             if (thread.Gone) continue;
             _threads++;
             group.ReadRegisters(ref thread);
-            if (_quiescence.FindIn(ref thread, forbidden) is { } where) return where;
+            if (quiescence.FindIn(ref thread) is { } where) return where;
         }
         foreach (var change in changes)
             if (!target.Memory.Read(change.Site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(change.From))
