@@ -7,6 +7,9 @@ internal struct Tracee
     public int Thread;
     public bool Stopped, Gone;
 
+    /// <summary>Its next SIGTRAP is the end of our step; given to the program it would end it.</summary>
+    public bool Stepping;
+
     /// <summary>A signal that was about to be delivered when the thread stopped; handed back at release.</summary>
     public int PendingSignal;
 
@@ -22,6 +25,8 @@ internal sealed unsafe class ThreadGroup : IDisposable
 {
     private const int DirectoryBytes = 64 << 10;
     private const int StolenEverySpins = 64;
+    private const int StatWords = 32, FolderLinks = 2;
+    private const int StepSignal = 5;               // SIGTRAP
 
     private readonly int _pid;
     private readonly EngineLimits _limits;
@@ -95,9 +100,20 @@ internal sealed unsafe class ThreadGroup : IDisposable
                 if (_tracees[i] is { Stopped: false, Gone: false } && Libc.Ptrace(Libc.PtraceInterrupt, _tracees[i].Thread, 0, 0) < 0) _tracees[i].Gone = true;
             for (var i = 0; i < Count; i++)
                 if (_tracees[i] is { Stopped: false, Gone: false } && !AwaitStop(ref _tracees[i], deadline)) return false;
-            if (!seizeNew || SeizeNew() == 0) return true;
+            if (!seizeNew || HaveAll() || SeizeNew() == 0) return true;
         }
         throw new EngineFault(FaultKind.Busy, "target.thread_storm", $"Process {_pid} starts threads faster than they can be stopped ({_limits.SeizePassesMax} passes). Try again when it is calmer.", "stop");
+    }
+
+    // The kernel counts a process's threads in the link count of its task folder (fs/proc/base.c, proc_task_getattr): when as many have stopped,
+    // there is no other, and the folder need not be read through while they stand still.
+    private bool HaveAll()
+    {
+        var stat = stackalloc ulong[StatWords];             // struct stat: st_dev, st_ino, st_nlink
+        if (Libc.Stat(_taskFolder, stat) != 0) return false;
+        var stopped = 0;
+        for (var i = 0; i < Count; i++) stopped += _tracees[i] is { Stopped: true, Gone: false } ? 1 : 0;
+        return stat[2] == (ulong)stopped + FolderLinks;
     }
 
     public void ReadRegisters(ref Tracee tracee)
@@ -108,6 +124,22 @@ internal sealed unsafe class ThreadGroup : IDisposable
             if (Libc.Ptrace(Libc.PtraceGetRegisterSet, tracee.Thread, Libc.RegistersGeneral, (nint)(&vector)) < 0)
                 throw EngineFault.FromErrno("registers", $"Reading the registers of thread {tracee.Thread}", Libc.Errno);
         }
+    }
+
+    /// <summary>Runs one stopped thread, instruction by instruction, for as long as it is where it should not be.</summary>
+    /// <param name="mayStep">Whether the instruction at an address may be run: a system call might not come back.</param>
+    /// <returns>False when it is still there: at the deadline, before a system call, or because a signal came first.</returns>
+    public bool StepOut(ref Tracee tracee, Func<ulong, bool> isInside, Func<ulong, bool> mayStep, long deadline)
+    {
+        while (isInside(tracee.Registers.InstructionPointer))
+        {
+            if (tracee.PendingSignal != 0 || Stopwatch.GetTimestamp() > deadline || !mayStep(tracee.Registers.InstructionPointer)) return false;
+            if (Libc.Ptrace(Libc.PtraceSingleStep, tracee.Thread, 0, 0) < 0) return false;
+            (tracee.Stopped, tracee.Stepping) = (false, true);
+            if (!AwaitStop(ref tracee, deadline) || tracee.Gone) return false;
+            ReadRegisters(ref tracee);
+        }
+        return true;
     }
 
     /// <summary>Lets every thread go on where it was, with the signals it was about to get.</summary>
@@ -175,7 +207,9 @@ internal sealed unsafe class ThreadGroup : IDisposable
         tracee.Gone = gone;
         tracee.Stopped = !gone;
         // No event in the upper half: a signal was about to be delivered, and is ours to give back.
-        if (tracee.Stopped && status >> 16 == 0) tracee.PendingSignal = (status >> 8) & 0xff;
+        var signal = (status >> 8) & 0xff;
+        if (tracee.Stopped && status >> 16 == 0 && !(tracee.Stepping && signal == StepSignal)) tracee.PendingSignal = signal;
+        tracee.Stepping = false;
         return true;
     }
 

@@ -29,11 +29,18 @@ internal sealed class Victim : IDisposable
 
     public static Victim Start(string source, int threads = 0) => Start(new VictimRecipe(source), threads);
 
+    /// <param name="pauseMicroseconds">What each worker sleeps after 64 turns.</param>
+    public static Victim StartPaced(string source, int threads, int pauseMicroseconds) => Start(VictimBuild.Of(new VictimRecipe(source)), [], [$"{threads}", $"{pauseMicroseconds}"]);
+
     /// <param name="wrapper">A program that runs the victim, and its arguments (setpriv, unshare).</param>
     public static Victim Start(VictimRecipe recipe, int threads = 0, params string[] wrapper)
     {
-        var build = VictimBuild.Of(recipe);
-        string[] command = [.. wrapper, build.Program, threads.ToString(CultureInfo.InvariantCulture)];
+        return Start(VictimBuild.Of(recipe), wrapper, [threads.ToString(CultureInfo.InvariantCulture)]);
+    }
+
+    private static Victim Start(VictimBuild build, string[] wrapper, string[] arguments)
+    {
+        string[] command = [.. wrapper, build.Program, .. arguments];
         var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         var victim = new Victim(build, process);
         Assert.Equal("ready", victim.ReadLine());

@@ -2,7 +2,8 @@
  * What all victims have in common: a program that answers each line on its standard input with one line, while worker threads keep
  * calling the code that is about to be patched. A victim defines answer() and hammer(), and says with #ifdef FIXED what the fix changes.
  *
- *   victim THREADS      starts that many workers, prints "ready", then answers until its input ends
+ *   victim THREADS [US] starts that many workers, prints "ready", then answers until its input ends; each worker pauses for so many
+ *                       microseconds after 64 turns (200)
  *   gap                 every victim answers: largest time between two iterations of a worker since the last "gap", nanoseconds
  *   count               every victim answers: iterations of all workers
  */
@@ -23,6 +24,7 @@ static NOINLINE void answer(const char *question, char *out, size_t room);
 static NOINLINE void hammer(long turn);
 
 static long victim_count, victim_gap;
+static int victim_pause = 200;
 
 static long victim_now(void)
 {
@@ -41,7 +43,7 @@ static void *victim_worker(void *unused)
         while (gap > most && !__atomic_compare_exchange_n(&victim_gap, &most, gap, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) { }
         if (turn % 64 == 0) {
             __atomic_fetch_add(&victim_count, 64, __ATOMIC_RELAXED);
-            usleep(200);        /* fifty of them share two CPUs */
+            usleep(victim_pause);        /* fifty of them share two CPUs */
             last = victim_now();
         }
     }
@@ -51,6 +53,7 @@ static void *victim_worker(void *unused)
 int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : 0;
+    if (argc > 2) victim_pause = atoi(argv[2]);
     for (int i = 0; i < threads; i++) {
         pthread_t worker;
         pthread_attr_t small;

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Globalization;
+using Hotpatch.Contracts.Patcher;
+using Hotpatch.Tests.Integration.Fixtures;
+using Spectre.Console;
+
+namespace Hotpatch.Tests.Benchmarks;
+
+/// <summary>
+/// How long a process stands still while it is patched: by the patcher's own clock, as its threads see it (the largest time between two
+/// turns of their loops), and beside the floor (floor.c): what the system calls alone cost on this machine, in the same run.
+/// </summary>
+internal sealed class StopTimes : IDisposable
+{
+    private const string Source = "wide.c";
+    private const int PausePerThread = 50;      // µs: all threads together keep about half a CPU busy
+
+    private readonly int _rounds;
+    private readonly PatcherProcess _patcher = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("hotpatch-benchmarks-").FullName;
+
+    public StopTimes(int rounds)
+    {
+        _rounds = rounds;
+        VictimBuild.Run("gcc", "-O2", "-o", Floor, Path.Combine(VictimBuild.Sources, "..", "..", "Benchmarks", "floor.c"));
+    }
+
+    private string Floor => Path.Combine(_folder, "floor");
+
+    public void Print(IEnumerable<int> threadCounts)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("what");
+        foreach (var column in (string[])["threads", "stop median µs", "p90", "worst", "x floor", "gap seen median µs", "total ms"]) table.AddColumn(new TableColumn(column).RightAligned());
+        foreach (var threads in threadCounts) Measure(threads, table);
+        AnsiConsole.Console.Profile.Width = 140;
+        AnsiConsole.Write(table);
+        Console.WriteLine($"{_rounds} rounds; {Environment.ProcessorCount} CPUs; 3 entries of {Source} with all threads calling them. Gap: the target's own clock; with more threads than");
+        Console.WriteLine("CPUs it is mostly the scheduler's: compare with the row 'nothing'.");
+    }
+
+    public void Dispose()
+    {
+        _patcher.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private void Measure(int threads, Table table)
+    {
+        using var victim = Victim.StartPaced(Source, threads - 1, threads * PausePerThread);
+        var package = _patcher.Signed(victim.Package);
+        var entries = Entries(victim);
+        Series nothing = new("nothing"), floor = new("floor"), apply = new("apply"), rollBack = new("roll back");
+        for (var round = 0; round < _rounds; round++)
+        {
+            nothing.Add(victim, () => { Thread.Sleep(30); return 0; });
+            floor.Add(victim, () => int.Parse(VictimBuild.Run(Floor, [$"{victim.Pid}", .. entries]).Split(' ')[0], CultureInfo.InvariantCulture));
+            apply.Add(victim, () => StopOf(_patcher.Apply(victim, package)));
+            rollBack.Add(victim, () => StopOf(_patcher.RollBack(victim)));
+        }
+        foreach (var series in (Series[])[nothing, floor, apply, rollBack]) series.Row(table, threads, series == nothing ? null : floor.Median);
+    }
+
+    private static int StopOf(PatcherResult result) =>
+        result.Outcome == PatcherOutcome.Done ? result.StopMicroseconds : throw new InvalidOperationException($"{result.Outcome}: {result.Reason}");
+
+    private static string[] Entries(Victim victim)
+    {
+        var start = victim.Mappings().First(mapping => mapping.Path == victim.Build.Program).Start;
+        return [.. victim.Package.Manifest.Targets[0].Functions.Select(function => (start + function.Address).ToString("x", CultureInfo.InvariantCulture))];
+    }
+
+    private sealed class Series(string name)
+    {
+        private readonly List<double> _stops = [], _gaps = [], _totals = [];
+
+        public double Median => At(_stops, 0.5);
+
+        public void Add(Victim victim, Func<int> operation)
+        {
+            victim.Ask("gap");
+            var started = Stopwatch.GetTimestamp();
+            _stops.Add(operation());
+            _totals.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            _gaps.Add(double.Parse(victim.Ask("gap"), CultureInfo.InvariantCulture) / 1000);
+        }
+
+        public void Row(Table table, int threads, double? floor)
+        {
+            string Stop(double share) => floor is null ? "" : $"{At(_stops, share):N0}";
+            table.AddRow(name, $"{threads}", Stop(0.5), Stop(0.9), Stop(1), floor is > 0 ? $"{Median / floor:F2}" : "", $"{At(_gaps, 0.5):N0}", $"{At(_totals, 0.5):N1}");
+        }
+
+        private static double At(List<double> values, double share) => values.Order().ElementAt((int)Math.Min(values.Count - 1, share * values.Count));
+    }
+}
