@@ -19,11 +19,14 @@ internal readonly record struct ForbiddenRange(ulong Start, ulong End, string Na
 /// </summary>
 internal sealed class Quiescence
 {
+    private const int BatchBytes = 1 << 20, PartsMax = 512;         // PartsMax: half of what one call takes (IOV_MAX)
+
     private readonly Target _target;
     private readonly EngineLimits _limits;
     private readonly ForbiddenRange[] _ranges;
     private readonly ulong _lowest, _span;
-    private readonly byte[] _stack = new byte[256 << 10];
+    private readonly byte[] _stacks = new byte[BatchBytes];
+    private readonly Libc.Vector[] _parts = new Libc.Vector[PartsMax];
 
     public Quiescence(Target target, EngineLimits limits, ForbiddenRange[] ranges)
     {
@@ -31,16 +34,42 @@ internal sealed class Quiescence
         _lowest = ranges.Length == 0 ? 0 : ranges.Min(range => range.Start);
         _span = ranges.Length == 0 ? 0 : ranges.Max(range => range.End) - _lowest;
         // The pages of the buffer are asked of the kernel now, not while the target stands still.
-        _stack.AsSpan().Fill(1);
+        _stacks.AsSpan().Fill(1);
     }
 
     public bool IsForbidden(ulong address) => Find(address) is not null;
 
     /// <returns>Null when the thread is elsewhere; otherwise who and where.</returns>
-    public string? FindIn(ref Tracee thread)
+    public string? FindInRegisters(in Tracee thread) =>
+        Find(thread.Registers.InstructionPointer) is { } running ? $"thread {thread.Thread} runs in {running}" : RegisterIn(in thread);
+
+    /// <summary>Looks through the live stacks of all threads, as many in one system call as fit.</summary>
+    /// <returns>Null when nobody returns into a range; otherwise who and where.</returns>
+    public string? FindInStacks(ThreadGroup group)
     {
-        if (thread.Gone) return null;
-        return Find(thread.Registers.InstructionPointer) is { } running ? $"thread {thread.Thread} runs in {running}" : RegisterIn(in thread) ?? StackIn(in thread);
+        for (var next = 0; next < group.Count;)
+        {
+            var first = next;
+            var (parts, bytes) = (0, 0);
+            for (; next < group.Count && parts < PartsMax; next++)
+            {
+                ref var thread = ref group[next];
+                if (thread.Gone) continue;
+                var start = thread.Registers.StackPointer & ~7UL;
+                var end = StackEnd(start, thread.Registers.FsBase);
+                if (end == 0 || end - start > (ulong)_limits.StackBytesMax) return $"thread {thread.Thread} has a stack that cannot be looked through";
+                if (end - start > BatchBytes)
+                {
+                    if (FindInDeepStack(thread.Thread, start, end) is { } where) return where;
+                    continue;
+                }
+                if (bytes + (int)(end - start) > BatchBytes) break;
+                _parts[parts++] = Libc.Vector.At(start, (nint)(end - start));
+                bytes += (int)(end - start);
+            }
+            if (parts > 0 && FindInBatch(group, first, next, parts, bytes) is { } found) return found;
+        }
+        return null;
     }
 
     // Nearly every word fails the first comparison: all ranges lie in one module.
@@ -61,21 +90,37 @@ internal sealed class Quiescence
         return null;
     }
 
-    private string? StackIn(in Tracee thread)
+    private string? FindInBatch(ThreadGroup group, int first, int end, int parts, int bytes)
     {
-        var at = thread.Registers.StackPointer & ~7UL;
-        var end = StackEnd(at, thread.Registers.FsBase);
-        if (end == 0 || end - at > (ulong)_limits.StackBytesMax) return $"thread {thread.Thread} has a stack that cannot be looked through";
-        while (at < end)
+        var stacks = _stacks.AsSpan(0, bytes);
+        if (!_target.Memory.TryRead(_parts.AsSpan(0, parts), stacks)) return "a thread has a stack that cannot be read";
+        if (FindWord(stacks) is not { } hit) return null;
+        // Whose stack that was is asked only when somebody is in the way.
+        for (var (i, part, at) = (first, 0, 0); i < end; i++)
         {
-            var length = (int)Math.Min((ulong)_stack.Length, end - at);
-            var chunk = _stack.AsSpan(0, length);
-            if (!_target.Memory.TryRead(at, chunk)) return $"thread {thread.Thread} has a stack that cannot be read";
-            var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(chunk);
-            foreach (var word in words)
-                if (Find(word) is { } next) return $"thread {thread.Thread} returns into {next}";
-            at += (ulong)length;
+            if (group[i].Gone || _parts[part].Address != (group[i].Registers.StackPointer & ~7UL)) continue;
+            at += (int)_parts[part++].Length;
+            if (hit.Offset < at) return $"thread {group[i].Thread} returns into {hit.Name}";
         }
+        return $"a thread returns into {hit.Name}";
+    }
+
+    private string? FindInDeepStack(int thread, ulong start, ulong end)
+    {
+        for (var at = start; at < end; at += BatchBytes)
+        {
+            var chunk = _stacks.AsSpan(0, (int)Math.Min(BatchBytes, end - at));
+            if (!_target.Memory.TryRead(at, chunk)) return $"thread {thread} has a stack that cannot be read";
+            if (FindWord(chunk) is { } hit) return $"thread {thread} returns into {hit.Name}";
+        }
+        return null;
+    }
+
+    private (int Offset, string Name)? FindWord(ReadOnlySpan<byte> bytes)
+    {
+        var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(bytes);
+        for (var i = 0; i < words.Length; i++)
+            if (Find(words[i]) is { } name) return (i * sizeof(ulong), name);
         return null;
     }
 

@@ -65,9 +65,10 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             if (thread.Gone) continue;
             _threads++;
             group.ReadRegisters(ref thread);
-            if (quiescence.FindIn(ref thread) is { } where && (!LeadOut(group, ref thread, quiescence, ref steps) || quiescence.FindIn(ref thread) is not null)) return where;
+            if (quiescence.FindInRegisters(in thread) is { } where && (!LeadOut(group, ref thread, quiescence, ref steps) || quiescence.FindInRegisters(in thread) is not null)) return where;
             if (thread.Gone) _threads--;
         }
+        if (quiescence.FindInStacks(group) is { } waiting) return waiting;
         foreach (var change in changes)
             if (!target.Memory.Read(change.Site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(change.From))
                 throw EngineFault.Refuse("target.preimage", $"The entry of {change.Site.Function} does not hold the expected bytes: somebody else changed this process's code (a debugger's breakpoint, another patcher).", "write");

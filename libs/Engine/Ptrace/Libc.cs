@@ -78,6 +78,11 @@ internal static unsafe partial class Libc
     {
         public void* Start = start;
         public nint Length = length;
+
+        /// <summary>A place in another process.</summary>
+        public static Vector At(ulong address, nint length) => new((void*)address, length);
+
+        public readonly ulong Address => (ulong)Start;
     }
 }
 

@@ -30,6 +30,17 @@ internal sealed unsafe class ProcessMemory : IDisposable
         }
     }
 
+    /// <summary>Reads many places, one behind the other, with one system call.</summary>
+    public bool TryRead(ReadOnlySpan<Libc.Vector> places, Span<byte> into)
+    {
+        fixed (byte* start = into)
+        fixed (Libc.Vector* remote = places)
+        {
+            var local = new Libc.Vector(start, into.Length);
+            return Libc.ReadMemory(_anchor, &local, 1, remote, (ulong)places.Length, 0) == into.Length;
+        }
+    }
+
     /// <summary>As many bytes as are readable from an address up to the length of the span.</summary>
     public int ReadSome(ulong address, Span<byte> into)
     {
