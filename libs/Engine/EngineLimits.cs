@@ -6,9 +6,6 @@ public sealed record EngineLimits
     /// <summary>How long all threads together may take to stop; beyond it they are released and the stop is tried again.</summary>
     public TimeSpan StopBudget { get; init; } = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>How long threads caught within a replaced function may be led out of it, instruction by instruction, while all others wait.</summary>
-    public TimeSpan StepBudget { get; init; } = TimeSpan.FromMilliseconds(1);
-
     /// <summary>How long a released thread that had not stopped yet is waited for.</summary>
     public TimeSpan ReleaseBudget { get; init; } = TimeSpan.FromSeconds(2);
 

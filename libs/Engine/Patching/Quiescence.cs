@@ -37,8 +37,6 @@ internal sealed class Quiescence
         _stacks.AsSpan().Fill(1);
     }
 
-    public bool IsForbidden(ulong address) => Find(address) is not null;
-
     /// <returns>Null when the thread is elsewhere; otherwise who and where.</returns>
     public string? FindInRegisters(in Tracee thread) =>
         Find(thread.Registers.InstructionPointer) is { } running ? $"thread {thread.Thread} runs in {running}" : RegisterIn(in thread);

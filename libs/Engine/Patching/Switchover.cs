@@ -58,15 +58,13 @@ internal sealed class Switchover(Target target, EngineLimits limits)
     {
         if (!group.StopAll(limits.StopBudget, seizeNew: true)) return "a thread did not stop within the budget (uninterruptible sleep, or no CPU for it)";
         _threads = 0;
-        var steps = (long)(limits.StepBudget.TotalSeconds * Stopwatch.Frequency);
         for (var i = 0; i < group.Count; i++)
         {
             ref var thread = ref group[i];
             if (thread.Gone) continue;
             _threads++;
             group.ReadRegisters(ref thread);
-            if (quiescence.FindInRegisters(in thread) is { } where && (!LeadOut(group, ref thread, quiescence, ref steps) || quiescence.FindInRegisters(in thread) is not null)) return where;
-            if (thread.Gone) _threads--;
+            if (quiescence.FindInRegisters(in thread) is { } where) return where;
         }
         if (quiescence.FindInStacks(group) is { } waiting) return waiting;
         foreach (var change in changes)
@@ -75,23 +73,6 @@ internal sealed class Switchover(Target target, EngineLimits limits)
         WriteAll(changes);
         whileStopped();
         return null;
-    }
-
-    // Where hundreds of threads share few CPUs, at any instant some have lost theirs within the function. A short one is left in a few steps;
-    // waiting for an instant when nobody is inside might take for ever.
-    private bool LeadOut(ThreadGroup group, ref Tracee thread, Quiescence quiescence, ref long ticksLeft)
-    {
-        if (!quiescence.IsForbidden(thread.Registers.InstructionPointer)) return false;
-        var started = Stopwatch.GetTimestamp();
-        var isOut = group.StepOut(ref thread, quiescence.IsForbidden, IsNoSystemCall, started + ticksLeft);
-        ticksLeft -= Stopwatch.GetTimestamp() - started;
-        return isOut && ticksLeft > 0;
-    }
-
-    private bool IsNoSystemCall(ulong address)
-    {
-        Span<byte> code = stackalloc byte[2];
-        return target.Memory.TryRead(address, code) && !(code[0] == 0x0f && code[1] is 0x05 or 0x34);       // syscall, sysenter
     }
 
     private void WriteAll(IReadOnlyList<SiteChange> changes)

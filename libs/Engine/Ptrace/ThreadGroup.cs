@@ -7,9 +7,6 @@ internal struct Tracee
     public int Thread;
     public bool Stopped, Gone;
 
-    /// <summary>Its next SIGTRAP is the end of our step; given to the program it would end it.</summary>
-    public bool Stepping;
-
     /// <summary>A signal that was about to be delivered when the thread stopped; handed back at release.</summary>
     public int PendingSignal;
 
@@ -26,7 +23,6 @@ internal sealed unsafe class ThreadGroup : IDisposable
     private const int DirectoryBytes = 64 << 10;
     private const int StolenEverySpins = 64;
     private const int StatWords = 32, FolderLinks = 2;
-    private const int StepSignal = 5;               // SIGTRAP
 
     private readonly int _pid;
     private readonly EngineLimits _limits;
@@ -126,22 +122,6 @@ internal sealed unsafe class ThreadGroup : IDisposable
         }
     }
 
-    /// <summary>Runs one stopped thread, instruction by instruction, for as long as it is where it should not be.</summary>
-    /// <param name="mayStep">Whether the instruction at an address may be run: a system call might not come back.</param>
-    /// <returns>False when it is still there: at the deadline, before a system call, or because a signal came first.</returns>
-    public bool StepOut(ref Tracee tracee, Func<ulong, bool> isInside, Func<ulong, bool> mayStep, long deadline)
-    {
-        while (isInside(tracee.Registers.InstructionPointer))
-        {
-            if (tracee.PendingSignal != 0 || Stopwatch.GetTimestamp() > deadline || !mayStep(tracee.Registers.InstructionPointer)) return false;
-            if (Libc.Ptrace(Libc.PtraceSingleStep, tracee.Thread, 0, 0) < 0) return false;
-            (tracee.Stopped, tracee.Stepping) = (false, true);
-            if (!AwaitStop(ref tracee, deadline) || tracee.Gone) return false;
-            ReadRegisters(ref tracee);
-        }
-        return true;
-    }
-
     /// <summary>Lets every thread go on where it was, with the signals it was about to get.</summary>
     public void Release()
     {
@@ -207,9 +187,7 @@ internal sealed unsafe class ThreadGroup : IDisposable
         tracee.Gone = gone;
         tracee.Stopped = !gone;
         // No event in the upper half: a signal was about to be delivered, and is ours to give back.
-        var signal = (status >> 8) & 0xff;
-        if (tracee.Stopped && status >> 16 == 0 && !(tracee.Stepping && signal == StepSignal)) tracee.PendingSignal = signal;
-        tracee.Stepping = false;
+        if (tracee.Stopped && status >> 16 == 0) tracee.PendingSignal = (status >> 8) & 0xff;
         return true;
     }
 
