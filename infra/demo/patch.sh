@@ -12,10 +12,10 @@ build_patch() {
     local name=$1 level=$2 summary=$3 diff arguments=(); shift 3
     for diff; do arguments+=(--diff "$diff"); done
     for advisory in "${ADVISORY[@]}"; do arguments+=(--advisory "$advisory"); done
-    mkdir -p "$CACHE/work/$TARGET" "$STATE/patches"
+    mkdir -p "$CACHE/builds/$TARGET" "$STATE/patches"
     hotpatch build --source "$SOURCE" "${arguments[@]}" --make "$MAKE" --program "$PROGRAM" --shipped "$SHIPPED" --module "$MODULE" \
         --name "$name" --level "$level" --summary "$summary" --severity high --probe 'ping=tcp:0:PING\r\n:+PONG' \
-        --work "$CACHE/work/$TARGET" --out "$STATE/patches/$name.hpatch" > "$STATE/log/build-$name.log" 2>&1 \
+        --work "$CACHE/builds/$TARGET" --out "$STATE/patches/$name.hpatch" > "$STATE/log/build-$name.log" 2>&1 \
         || die_with_log "$STATE/log/build-$name.log" "the patch $name could not be built"
 }
 

@@ -17,8 +17,8 @@ internal sealed partial class Correlation
     public Correlation(ObjectFile original, ObjectFile patched)
     {
         (_original, _patched) = (original, patched);
-        var before = original.Owned.ToLookup(symbol => IsNumbered(symbol.Name) ? Stem(symbol.Name) : symbol.Name);
-        foreach (var same in patched.Owned.GroupBy(symbol => IsNumbered(symbol.Name) ? Stem(symbol.Name) : symbol.Name))
+        var before = original.Owned.ToLookup(symbol => Stem(symbol.Name));
+        foreach (var same in patched.Owned.GroupBy(symbol => Stem(symbol.Name)))
         {
             var unnumbered = same.FirstOrDefault(symbol => !IsNumbered(symbol.Name));
             if (unnumbered is not null && before[same.Key].FirstOrDefault(symbol => !IsNumbered(symbol.Name)) is { } twin) _originals[unnumbered.Name] = twin;
@@ -34,9 +34,9 @@ internal sealed partial class Correlation
     public IEnumerable<(ElfSymbol? Before, ElfSymbol After)> Pairs => _patched.Owned.Select(after => (OriginalOf(after.Name), after));
 
     /// <summary>What a symbol of the patched object was in the original; null for what is new.</summary>
-    /// <exception cref="BuildRefused">More than one could be meant.</exception>
     public ElfSymbol? OriginalOf(string name) => _originals.GetValueOrDefault(name);
 
+    /// <exception cref="BuildRefused">More than one could be meant.</exception>
     public void RequireCertain(string name)
     {
         if (_ambiguous.Contains(name))
@@ -51,15 +51,15 @@ internal sealed partial class Correlation
     private void Match(List<ElfSymbol> before, List<ElfSymbol> after)
     {
         if (after.Count == 0) return;
-        var unmatched = after.ToList();
+        var (unmatched, left) = (after.ToList(), before.ToList());
         var candidates = unmatched.ToDictionary(symbol => symbol.Name, symbol => before.Where(other => SameKind(other, symbol) && Related(other, symbol)).ToList());
         foreach (var symbol in after)
         {
             if (candidates[symbol.Name] is not [var only] || candidates.Count(pair => pair.Value.Any(other => other.Name == only.Name)) != 1) continue;
             _originals[symbol.Name] = only;
             unmatched.Remove(symbol);
+            left.Remove(only);
         }
-        var left = before.Where(other => !_originals.Values.Any(known => known.Name == other.Name)).ToList();
         // A clone is code: where it cannot be told which it was, it comes along as a new one, and so do its callers.
         if (unmatched is [var code] && left is [var twin] && SameKind(code, twin) && IsCode(_patched, code)) _originals[code.Name] = twin;
         foreach (var symbol in unmatched)

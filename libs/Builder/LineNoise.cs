@@ -14,11 +14,9 @@ internal static class LineNoise
 
     public static bool Is(ObjectFile original, ElfSymbol before, ObjectFile patched, ElfSymbol after)
     {
-        var one = original.Image.BytesOf(original.SectionOf(before));
-        var other = patched.Image.BytesOf(patched.SectionOf(after));
-        if (one.Length != other.Length || !SameMeanings(original, before, patched, after)) return false;
+        if (original.SectionOf(before).Size != patched.SectionOf(after).Size || !SameMeanings(original, before, patched, after)) return false;
         var calls = patched.ReferencesOf(after.SectionIndex).Where(reference => reference.Relocation.Type is 2 or 4).ToDictionary(reference => reference.Relocation.Offset, reference => reference.Symbol.Name);
-        var (left, right) = (Decode(one), Decode(other));
+        var (left, right) = (original.InstructionsOf(before.SectionIndex).ToList(), patched.InstructionsOf(after.SectionIndex).ToList());
         if (left.Count != right.Count) return false;
         for (var i = 0; i < left.Count; i++)
         {
@@ -43,13 +41,5 @@ internal static class LineNoise
             if (code[i].FlowControl is FlowControl.Call or FlowControl.UnconditionalBranch && calls.TryGetValue(code[i].IP + (ulong)code[i].Length - 4, out var name))
                 return Array.Exists(Reporters, word => name.Contains(word, StringComparison.OrdinalIgnoreCase));
         return false;
-    }
-
-    private static List<Instruction> Decode(ReadOnlySpan<byte> code)
-    {
-        var decoder = Decoder.Create(64, code.ToArray(), 0UL);
-        var list = new List<Instruction>();
-        while (decoder.IP < (ulong)code.Length) list.Add(decoder.Decode());
-        return list;
     }
 }

@@ -50,13 +50,13 @@ internal sealed class ObjectFile
     /// <summary>Compiled with exceptions: its unwind tables name a personality routine (LSB, Exception Frames).</summary>
     public bool HandlesExceptions => Image.Symbols.Any(symbol => symbol.Name.Contains("_personality_", StringComparison.Ordinal));
 
-    public bool CallsSomebody(int section)
+    public bool CallsSomebody(int section) => InstructionsOf(section).Any(instruction => instruction.FlowControl is FlowControl.Call or FlowControl.IndirectCall);
+
+    public IEnumerable<Instruction> InstructionsOf(int section)
     {
-        var decoder = Decoder.Create(64, Image.BytesOf(Image.Sections[section]).ToArray(), 0UL);
-        var end = Image.Sections[section].Size;
-        while (decoder.IP < end)
-            if (decoder.Decode().FlowControl is FlowControl.Call or FlowControl.IndirectCall) return true;
-        return false;
+        var code = Image.BytesOf(Image.Sections[section]).ToArray();
+        var decoder = Decoder.Create(64, code, 0UL);
+        while (decoder.IP < (ulong)code.Length) yield return decoder.Decode();
     }
 
     /// <summary>Says under which name a symbol is compared with those of another object.</summary>

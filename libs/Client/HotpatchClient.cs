@@ -82,15 +82,7 @@ public sealed class HotpatchClient : IDisposable
                 seen = state.Version;
                 yield return state;
             }
-            RolloutDetails? now = null;
-            try
-            {
-                now = await Rollout(reference, ct);
-            }
-            catch (Exception away) when (away is HotpatchUnreachable or HotpatchProblem { Status: >= 500 })
-            {
-                onAway(away.Message);
-            }
+            var now = await UnlessAway(Rollout(reference, ct), onAway);
             if (now is { Phase: "completed" or "rolledBack" or "halted" })
             {
                 if (now.Version > seen) yield return now;
@@ -118,7 +110,7 @@ public sealed class HotpatchClient : IDisposable
 
     private async IAsyncEnumerable<RolloutDetails> WatchOnce(string reference, [EnumeratorCancellation] CancellationToken ct)
     {
-        using var answer = await TrySend(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", ct);
+        using var answer = await UnlessAway(Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf("rollouts"), $"rollouts/{Escape(reference)}/watch")), "rollouts", ResiliencePipeline<HttpResponseMessage>.Empty, ct));
         if (answer is null) yield break;
         await using var stream = await answer.Content.ReadAsStreamAsync(ct);
         var items = SseParser.Create(stream).EnumerateAsync(ct).GetAsyncEnumerator(ct);
@@ -167,14 +159,16 @@ public sealed class HotpatchClient : IDisposable
         using (answer) throw await HotpatchProblem.Read(answer, ct);
     }
 
-    private async Task<HttpResponseMessage?> TrySend(Func<HttpRequestMessage> make, string service, CancellationToken ct)
+    /// <summary>The answer, or null when the service is away just now.</summary>
+    private static async Task<T?> UnlessAway<T>(Task<T> asked, Action<string>? onAway = null) where T : class
     {
         try
         {
-            return await Send(make, service, ResiliencePipeline<HttpResponseMessage>.Empty, ct);
+            return await asked;
         }
         catch (Exception away) when (away is HotpatchUnreachable or HotpatchProblem { Status: >= 500 })
         {
+            onAway?.Invoke(away.Message);
             return null;
         }
     }

@@ -125,8 +125,8 @@ public sealed class PatchingALiveProcess
     [InlineData(3, 1, 2)]
     public void Takes_three_levels_out_in_any_order(int first, int second, int third)
     {
-        using var victim = Victim.Start(Level(1), threads: 2);
-        var packages = Enumerable.Range(1, 3).ToDictionary(level => level, level => VictimBuild.Of(Level(level)).Package);
+        using var victim = Victim.Start(VictimRecipe.OfLevel(1), threads: 2);
+        var packages = Enumerable.Range(1, 3).ToDictionary(level => level, level => VictimBuild.Of(VictimRecipe.OfLevel(level)).Package);
         foreach (var level in (int[])[1, 2, 3])
         {
             victim.Apply(packages[level]);
@@ -163,6 +163,4 @@ public sealed class PatchingALiveProcess
         var status = Assert.Single(new HotpatchEngine().Status(victim.Reference));
         Assert.Equal((victim.Package.Digest, "fix", 1, true, true), (status.Digest, status.Name, status.Level, status.Active, status.Intact));
     }
-
-    private static VictimRecipe Level(int level) => new("levels.c") { Fix = [$"-DLEVEL={level}"], Level = level, PatchName = "level" };
 }

@@ -58,10 +58,10 @@ public sealed class RefusingToPatch
     [Fact]
     public void An_older_level_on_top_of_a_newer_one()
     {
-        using var victim = Victim.Start(Level(1));
-        victim.Apply(VictimBuild.Of(Level(2)).Package);
+        using var victim = Victim.Start(VictimRecipe.OfLevel(1));
+        victim.Apply(VictimBuild.Of(VictimRecipe.OfLevel(2)).Package);
 
-        var fault = Assert.Throws<EngineFault>(() => victim.Apply(VictimBuild.Of(Level(1)).Package));
+        var fault = Assert.Throws<EngineFault>(() => victim.Apply(VictimBuild.Of(VictimRecipe.OfLevel(1)).Package));
         Assert.Equal("target.level_order", fault.Code);
         Assert.Equal("42", victim.Ask("4"));
     }
@@ -113,8 +113,6 @@ public sealed class RefusingToPatch
         Assert.Equal("stored 100", victim.Ask("100"));
         Assert.Empty(new HotpatchEngine().Status(victim.Reference));
     }
-
-    private static VictimRecipe Level(int level) => new("levels.c") { Fix = [$"-DLEVEL={level}"], Level = level, PatchName = "level" };
 
     private static EngineFault Refused(Victim victim, string code, Action apply)
     {

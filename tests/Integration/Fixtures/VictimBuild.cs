@@ -22,6 +22,9 @@ internal sealed record VictimRecipe(string Source)
     public string PatchName { get; init; } = "fix";
     public Consistency Consistency { get; init; } = Consistency.Set;
 
+    /// <summary>The victim that is fixed again and again.</summary>
+    public static VictimRecipe OfLevel(int level) => new("levels.c") { Fix = [$"-DLEVEL={level}"], Level = level, PatchName = "level" };
+
     public string Key => string.Join('|', [Source, Compiler, .. Flags, "fix", .. Fix, "libs", .. Libraries, $"{PatchName}-{Level}-{Consistency}"]);
 }
 
