@@ -22,7 +22,7 @@ internal sealed class StopTimes : IDisposable
     public StopTimes(int rounds)
     {
         _rounds = rounds;
-        VictimBuild.Run("gcc", "-O2", "-o", Floor, Path.Combine(VictimBuild.Sources, "..", "..", "Benchmarks", "floor.c"));
+        VictimBuild.Run("gcc", "-O2", "-o", Floor, CheckoutRoot.PathOf("tests", "Benchmarks", "floor.c"));
     }
 
     private string Floor => Path.Combine(_folder, "floor");

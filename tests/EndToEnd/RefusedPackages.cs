@@ -54,7 +54,7 @@ public sealed class RefusedPackages(Machine machine)
         RunningProgram.Run("strip", ["-o", Path.Combine(other, "teller"), Path.Combine(source, "teller")], other, new Dictionary<string, string>()).Succeed();
         foreach (var built in (string[])["teller", "teller.o"]) File.Delete(Path.Combine(source, built));
         var package = Path.Combine(other, "other.hpatch");
-        machine.Hotpatch("build", "--source", source, "--diff", Path.Combine(Machine.Checkout, "tests", "targets", "teller", "fix.diff"), "--make", "make teller CFLAGS='-O1 -g'",
+        machine.Hotpatch("build", "--source", source, "--diff", CheckoutRoot.PathOf("tests", "targets", "teller", "fix.diff"), "--make", "make teller CFLAGS='-O1 -g'",
             "--program", "teller", "--shipped", Path.Combine(other, "teller"), "--name", "for-another-build", "--work", Path.Combine(other, "work"), "--out", package).Succeed();
         machine.Hotpatch("sign", package, "--key", machine.KeyFile).Succeed();
         machine.Hotpatch("publish", package).Succeed();

@@ -26,7 +26,6 @@ public sealed class Machine : IAsyncLifetime
     private readonly List<Endpoint> _fleet = [];
     private string _postgres = "", _agentAddress = "";
 
-    public static string Checkout { get; } = FindCheckout();
     public string Folder { get; } = Directory.CreateTempSubdirectory("hotpatch-machine-").FullName;
     public string Token { get; } = "a-token-for-the-api-in-tests";
     public string AgentProgram { get; } = Require("HOTPATCH_AGENT");
@@ -67,7 +66,7 @@ public sealed class Machine : IAsyncLifetime
 
     /// <summary>Runs the command line as a user would.</summary>
     internal CommandResult Hotpatch(params string[] arguments) =>
-        RunningProgram.Run(Path.Combine(Checkout, "services", "Cli", "bin", "Debug", "net10.0", "hotpatch"), arguments, Folder, new Dictionary<string, string>
+        RunningProgram.Run(CheckoutRoot.PathOf("services", "Cli", "bin", "Debug", "net10.0", "hotpatch"), arguments, Folder, new Dictionary<string, string>
         {
             ["HOTPATCH_CONFIG"] = Path.Combine(Folder, "hotpatch.json"), ["HOTPATCH_PATCHER"] = PatcherProgram, ["HOTPATCH_AGENT"] = AgentProgram, ["NO_COLOR"] = "1",
         });
@@ -132,7 +131,7 @@ public sealed class Machine : IAsyncLifetime
         _agentAddress = $"http://127.0.0.1:{FreePort()}";
         foreach (var (name, project) in services)
         {
-            var folder = Path.Combine(Checkout, "services", project, "bin", "Debug", "net10.0");
+            var folder = CheckoutRoot.PathOf("services", project, "bin", "Debug", "net10.0");
             var service = new RunningProgram(name, Log(name), Path.Combine(folder, $"Hotpatch.{project}"), ["--urls", _addresses[name]], folder);
             foreach (var (key, value) in ((string, string)[])
             [
@@ -168,7 +167,7 @@ public sealed class Machine : IAsyncLifetime
     }));
 
     private CommandResult Local(string script, string verb) =>
-        RunningProgram.Run(Path.Combine(Checkout, "infra", "local", script), [verb], Folder, new Dictionary<string, string> { ["HOTPATCH_STATE"] = Folder }).Succeed();
+        RunningProgram.Run(CheckoutRoot.PathOf("infra", "local", script), [verb], Folder, new Dictionary<string, string> { ["HOTPATCH_STATE"] = Folder }).Succeed();
 
     internal static int FreePort()
     {
@@ -181,11 +180,4 @@ public sealed class Machine : IAsyncLifetime
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
             ? value
             : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"{variable} is not set: run these tests through infra/test.sh."));
-
-    private static string FindCheckout()
-    {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
-            if (File.Exists(Path.Combine(folder, "Hotpatch.sln"))) return folder;
-        throw new DirectoryNotFoundException("The tests run from within a checkout.");
-    }
 }

@@ -7,7 +7,7 @@ internal static class Teller
 {
     public const string Vulnerable = "+OK", Fixed = "-ERR Bad data format";
 
-    private static readonly string Sources = Path.Combine(Machine.Checkout, "tests", "targets", "teller");
+    private static readonly string Sources = CheckoutRoot.PathOf("tests", "targets", "teller");
 
     public static string Shipped(Machine machine) => Path.Combine(machine.Folder, "teller", "shipped", "teller");
 

@@ -36,7 +36,7 @@ internal sealed record VictimBuild(string Program, PatchPackage Package)
 
     static VictimBuild() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Root, recursive: true);
 
-    public static string Sources { get; } = Path.Combine(Checkout(), "tests", "targets", "victims");
+    public static string Sources { get; } = CheckoutRoot.PathOf("tests", "targets", "victims");
 
     public static VictimBuild Of(VictimRecipe recipe) => Built.GetOrAdd(recipe.Key, _ => new Lazy<VictimBuild>(() => Make(recipe))).Value;
 
@@ -92,12 +92,5 @@ internal sealed record VictimBuild(string Program, PatchPackage Package)
         var (source, flags) = SourceOf(recipe, target);
         var objects = Directory.CreateDirectory(Path.Combine(folder, tree)).FullName;
         Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, .. fix, "-DSECTIONS", "-ffunction-sections", "-fdata-sections", "-c", source, "-o", Path.Combine(objects, "victim.o")]);
-    }
-
-    private static string Checkout()
-    {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
-            if (File.Exists(Path.Combine(folder, "Hotpatch.sln"))) return folder;
-        throw new DirectoryNotFoundException("The tests run from within a checkout.");
     }
 }

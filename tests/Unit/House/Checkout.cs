@@ -7,7 +7,7 @@ internal static class Checkout
 {
     private static readonly string[] NotOurs = ["bin", "obj", ".git", ".state", "artifacts", "TestResults", ".vs", ".idea", "node_modules"];
 
-    public static string Root { get; } = FindRoot();
+    public static string Root => CheckoutRoot.Path;
 
     public static string PathOf(string relative) => Path.Combine(Root, relative);
 
@@ -25,14 +25,6 @@ internal static class Checkout
             .Concat(Directory.EnumerateDirectories(folder).Where(inner => IsOurs(Path.GetFileName(inner))).SelectMany(FilesBelow));
 
     private static bool IsOurs(string name) => !NotOurs.Contains(name) && !name.EndsWith(".user", StringComparison.Ordinal);
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "Hotpatch.sln")))
-                return folder.FullName;
-        throw new InvalidOperationException($"No Hotpatch.sln above {AppContext.BaseDirectory}");
-    }
 }
 
 /// <summary>A row of <c>infra/services.tsv</c>.</summary>
