@@ -7,7 +7,10 @@ namespace Hotpatch.Builder;
 /// Writes a relocatable object with some sections of another one (gABI, chapter 4). The same input gives the same bytes: no times, no
 /// paths, sections in the order of the original.
 /// </summary>
-internal sealed class ElfObjectWriter(ObjectFile source, SortedSet<int> sections, Func<ElfSymbol, string?> runningCopy)
+/// <param name="sections">Which sections, by their index in the source.</param>
+/// <param name="contents">What a section holds here, when that is not what it holds in the source.</param>
+/// <param name="runningCopy">Under which name a symbol is left to the running program; null for what is written or imported.</param>
+internal sealed class ElfObjectWriter(ObjectFile source, SortedSet<int> sections, IReadOnlyDictionary<int, SectionContent> contents, Func<ElfSymbol, string?> runningCopy)
 {
     private const int HeaderBytes = 64;
     private readonly StringTable _names = new();
@@ -32,9 +35,10 @@ internal sealed class ElfObjectWriter(ObjectFile source, SortedSet<int> sections
         {
             var header = source.Image.Sections[section];
             var at = Align(writer, header.HasBytes ? Math.Max(header.Alignment, 1) : 1);
-            writer.Write(source.Image.BytesOf(header));
+            var bytes = contents.TryGetValue(section, out var other) ? other.Bytes.Span : source.Image.BytesOf(header);
+            writer.Write(bytes);
             // A merged section comes along whole and is no longer merged with others: its flags are cut to alloc, write, execute, TLS.
-            headers.Add(Header(sectionNames.Add(header.Name), header.Type == ElfSection.NoBits ? ElfSection.NoBits : 1, header.Flags & 0x407, at, header.Size, 0, 0, Math.Max(header.Alignment, 1), 0));
+            headers.Add(Header(sectionNames.Add(header.Name), header.Type == ElfSection.NoBits ? ElfSection.NoBits : 1, header.Flags & 0x407, at, header.HasBytes ? (ulong)bytes.Length : header.Size, 0, 0, Math.Max(header.Alignment, 1), 0));
         }
         var symbolTable = (uint)(headers.Count + relocations.Count(entry => entry.Value.Count > 0));
         foreach (var section in sections)
@@ -74,7 +78,7 @@ internal sealed class ElfObjectWriter(ObjectFile source, SortedSet<int> sections
     private List<(ulong Offset, uint Type, string Symbol, long Addend)> Relocations(int section)
     {
         var list = new List<(ulong, uint, string, long)>();
-        foreach (var (relocation, symbol) in source.ReferencesOf(section))
+        foreach (var (relocation, symbol) in contents.TryGetValue(section, out var other) ? other.References : source.ReferencesOf(section))
         {
             var (name, addend) = Target(symbol, relocation.Addend);
             if (!_index.ContainsKey(name)) Add(_globals, (name, (byte)((symbol.IsWeak ? 2 : 1) << 4 | (symbol.Type == ElfSymbol.ThreadLocal || IsThreadLocal(symbol) ? ElfSymbol.ThreadLocal : 0)), 0, 0, 0), local: false);

@@ -30,7 +30,8 @@ internal static class LineNoise
 
     private static bool SameMeanings(ObjectFile original, ElfSymbol before, ObjectFile patched, ElfSymbol after) =>
         original.ReferencesOf(before.SectionIndex).Select(reference => (reference.Relocation.Offset, reference.Relocation.Type, original.Meaning(reference.Relocation, reference.Symbol)))
-            .SequenceEqual(patched.ReferencesOf(after.SectionIndex).Select(reference => (reference.Relocation.Offset, reference.Relocation.Type, patched.Meaning(reference.Relocation, reference.Symbol))));
+            .SequenceEqual(patched.ReferencesOf(after.SectionIndex).Select(reference => (reference.Relocation.Offset, reference.Relocation.Type, patched.Meaning(reference.Relocation, reference.Symbol))))
+        && original.HandlersOf(before.SectionIndex).SequenceEqual(patched.HandlersOf(after.SectionIndex));
 
     // Relocated fields are zero in an object; what they mean was compared before.
     private static bool SameExceptRelocated(in Instruction left, in Instruction right) => left.ToString() == right.ToString();

@@ -27,6 +27,7 @@ internal sealed class ObjectFile
             if (symbol.SectionIndex >= Image.Sections.Count || IsShared(Image.Sections[symbol.SectionIndex])) continue;
             Owners.TryAdd(symbol.SectionIndex, symbol);
         }
+        Unwind = Image.Section(".eh_frame") is { Size: > 0 } frames ? new UnwindTable(this, frames) : null;
         foreach (var (section, owner) in Owners)
             foreach (var (_, symbol) in ReferencesOf(section))
                 if (symbol.IsDefined && symbol.SectionIndex != section)
@@ -50,7 +51,8 @@ internal sealed class ObjectFile
     /// <summary>Compiled with exceptions: its unwind tables name a personality routine (LSB, Exception Frames).</summary>
     public bool HandlesExceptions => Image.Symbols.Any(symbol => symbol.Name.Contains("_personality_", StringComparison.Ordinal));
 
-    public bool CallsSomebody(int section) => InstructionsOf(section).Any(instruction => instruction.FlowControl is FlowControl.Call or FlowControl.IndirectCall);
+    /// <summary>How to unwind through its functions; null when it was compiled without.</summary>
+    public UnwindTable? Unwind { get; }
 
     public IEnumerable<Instruction> InstructionsOf(int section)
     {
@@ -84,10 +86,16 @@ internal sealed class ObjectFile
             if ((int)relocation.Offset + width <= bytes.Length) bytes.AsSpan((int)relocation.Offset, width).Clear();
             meanings.Add($"{relocation.Offset}:{relocation.Type}:{Meaning(relocation, symbol)}");
         }
+        meanings.AddRange(HandlersOf(section));
         _inProgress.Remove(section);
         var content = $"{header.Size}|{Convert.ToHexString(bytes)}|{string.Join(';', meanings)}";
         return _contents[section] = content;
     }
+
+    /// <summary>What a function catches, which is not in its code but in a table that belongs to it: a fix may change nothing else.</summary>
+    public IEnumerable<string> HandlersOf(int section) => Image.Sections[section].IsExecutable && Unwind is { } unwind
+        ? unwind.NeededBy(section).Where(symbol => symbol.IsDefined && Image.Sections[symbol.SectionIndex] is { IsExecutable: false, IsWritable: false }).Select(symbol => ContentOf(symbol.SectionIndex))
+        : [];
 
     /// <summary>What a relocation refers to, by name or by content.</summary>
     public string Meaning(ElfRelocation relocation, ElfSymbol symbol)

@@ -21,7 +21,13 @@ internal sealed class ReplacementObject
         (_changes, _program, _index) = (changes, program, index);
         _changedNames = [.. changes.Changed.Select(symbol => symbol.Name)];
         foreach (var symbol in changes.Changed) Carry(symbol.SectionIndex);
-        Bytes = new ElfObjectWriter(Patched, _carried, MeansRunningCopy).Write();
+        var contents = new Dictionary<int, SectionContent>();
+        if (Patched.Unwind is { } unwind)
+        {
+            contents[unwind.Section] = unwind.CutTo(_carried);
+            _carried.Add(unwind.Section);
+        }
+        Bytes = new ElfObjectWriter(Patched, _carried, contents, MeansRunningCopy).Write();
     }
 
     public byte[] Bytes { get; }
@@ -33,13 +39,10 @@ internal sealed class ReplacementObject
         .OfType<ElfSymbol>()
         .Where(symbol => symbol.Type == ElfSymbol.Function && !_changedNames.Contains(symbol.Name) && !symbol.Name.Contains(".cold", StringComparison.Ordinal));
 
-    /// <summary>
-    /// An exception finds its way by unwind tables, and the tables of new code are not made known to the process: one that comes through
-    /// would end it. A function that calls nobody has none coming through.
-    /// </summary>
-    public IEnumerable<Finding> Findings => !Patched.HandlesExceptions ? [] : _carried
-        .Where(section => Patched.Image.Sections[section].IsExecutable && Patched.Owners.ContainsKey(section) && Patched.CallsSomebody(section))
-        .Select(section => new Finding("code.exceptions", Patched.Owners[section].Name, "An exception may pass through the function, and the unwind tables of replaced code are not registered in the process yet: it would end there.", "Move the change into a function that calls nobody, or ship this fix as an ordinary update."));
+    /// <summary>An exception finds its way by unwind tables; those of new code are made known to the process's own unwinder, if it can be told.</summary>
+    public IEnumerable<Finding> Findings => Patched.HandlesExceptions && _program.Find("_Unwind_RaiseException", local: false, "") is not null
+        ? [new Finding("code.static_unwinder", Patched.Name, "The program has the exception unwinder linked into itself (-static-libgcc), which cannot be told of new code: an exception through a replaced function would end the process.", "Ship this fix as an ordinary update, or link the program with the shared libgcc_s.")]
+        : [];
 
     private ObjectFile Patched => _changes.Patched;
 
@@ -49,7 +52,7 @@ internal sealed class ReplacementObject
         while (open.TryDequeue(out var section))
         {
             if (!_carried.Add(section)) continue;
-            foreach (var (_, symbol) in Patched.ReferencesOf(section))
+            foreach (var symbol in Patched.ReferencesOf(section).Select(reference => reference.Symbol).Concat(Patched.Unwind?.NeededBy(section) ?? []))
             {
                 if (symbol.SectionIndex >= Patched.Image.Sections.Count && symbol.IsDefined || MeansRunningCopy(symbol) is not null) continue;
                 if (symbol.IsDefined && Patched.Image.Sections[symbol.SectionIndex].IsAllocated) open.Enqueue(symbol.SectionIndex);
@@ -65,8 +68,9 @@ internal sealed class ReplacementObject
         if (_changedNames.Contains(owner.Name) || owner.Name.Contains(".cold", StringComparison.Ordinal)) return null;
         var section = Patched.SectionOf(owner);
         var isState = section.IsWritable && !section.Name.StartsWith(".data.rel.ro", StringComparison.Ordinal) || section.IsThreadLocal;
-        // Constants always come along: they may have changed, and nobody can tell two equal ones apart.
-        if (!section.IsExecutable && !isState) return null;
+        // Constants always come along: they may have changed, and nobody can tell two equal ones apart. Type descriptors can be told apart: what
+        // old code throws, new code must catch (Itanium C++ ABI 2.9.5).
+        if (!section.IsExecutable && !isState && !IsTypeDescriptor(owner.Name)) return null;
         if (_bound.TryGetValue(owner.Name, out var known)) return known.Name;
         if (RunningCopyOf(owner) is not { } running) return null;
         if (isState && running.Size != owner.Size)
@@ -74,6 +78,8 @@ internal sealed class ReplacementObject
         _bound[owner.Name] = new BoundSymbol(owner.Name, owner.IsLocal ? _index : -1, running.Value, running.Size, ProgramSymbols.KindOf(running));
         return owner.Name;
     }
+
+    private static bool IsTypeDescriptor(string name) => name.StartsWith("_ZTI", StringComparison.Ordinal) || name.StartsWith("_ZTS", StringComparison.Ordinal);
 
     // A local name says nothing by itself: it must have been in this very file before.
     private ElfSymbol? RunningCopyOf(ElfSymbol owner)

@@ -10,7 +10,8 @@ namespace Hotpatch.Engine.Linking;
 /// </summary>
 internal sealed class PatchLinker
 {
-    private const int Page = 4096, StubBytes = 16;
+    private const int Page = 4096, StubBytes = 16, TerminatorBytes = 4;
+    private const string FrameSection = ".eh_frame", HandlerSection = ".gcc_except_table";
 
     private readonly TargetManifest _manifest;
     private readonly SymbolResolver _resolver;
@@ -26,7 +27,8 @@ internal sealed class PatchLinker
     private readonly int[] _lengths = new int[3];
     private readonly ulong[] _bases = new ulong[3];
     private readonly byte[][] _bytes = new byte[3][];
-    private int _stubsOffset, _slotsOffset;
+    private readonly List<(int Object, int Section)> _frames = [];
+    private int _stubsOffset, _slotsOffset, _recordsOffset;
 
     private enum SegmentClass { Code, ReadOnly, Writable }
 
@@ -58,7 +60,9 @@ internal sealed class PatchLinker
         CopySections();
         FillStubs();
         foreach (var (key, _) in _placed) Relocate(key.Object, key.Section);
-        return new LinkedPatch(start, _bytes[0], _bytes[1], _bytes[2], descriptorBytes, [.. _manifest.Functions.Select(ReplacementOf)]);
+        return new LinkedPatch(
+            start, _bytes[0], _bytes[1], _bytes[2], [.. _manifest.Functions.Select(ReplacementOf)], [.. _frames.Select(TableOf)],
+            _placed.Keys.Any(key => _objects[key.Object].Sections[key.Section].Name.StartsWith(HandlerSection, StringComparison.Ordinal)));
     }
 
     private void IndexGlobals()
@@ -86,6 +90,20 @@ internal sealed class PatchLinker
                 ?? throw EngineFault.Refuse("payload.malformed", $"The payload lacks the replacement of {function.Name}. Rebuild the patch.", "link");
             Carry(function.Object, symbol.SectionIndex, open);
         }
+        CarryReferences(open);
+        for (var o = 0; o < _objects.Length; o++)
+            if (_objects[o].Section(FrameSection) is { Size: > 0 } frames)
+            {
+                Carry(o, frames.Index, open);
+                _frames.Add((o, frames.Index));
+                CarryReferences(open);
+            }
+        _recordsOffset = RoundUp(_lengths[(int)SegmentClass.Writable], UnwindTable.RecordBytes);
+        _lengths[(int)SegmentClass.Writable] = _recordsOffset + _frames.Count * UnwindTable.RecordBytes;
+    }
+
+    private void CarryReferences(Queue<(int Object, int Section)> open)
+    {
         while (open.TryDequeue(out var next))
             foreach (var (symbol, _) in References(next.Object, next.Section))
             {
@@ -100,13 +118,12 @@ internal sealed class PatchLinker
         var section = index < _objects[o].Sections.Count ? _objects[o].Sections[index] : throw EngineFault.Refuse("payload.malformed", "A payload symbol lies in no section. Rebuild the patch.", "link");
         if (!section.IsAllocated || section.IsThreadLocal && _running.ContainsKey((o, index)) || _placed.ContainsKey((o, index)) || _running.ContainsKey((o, index))) return;
         if (section.IsThreadLocal) throw EngineFault.Refuse("payload.new_tls", $"The patch brings new thread-local data ({section.Name}); threads that already run have no room for it.", "link");
-        if (section.Name.StartsWith(".gcc_except_table", StringComparison.Ordinal))
-            throw EngineFault.Refuse("payload.needs_unwind_registration", "The patch holds code that handles C++ exceptions, whose unwind tables would have to be registered in the process; that is not supported yet.", "link");
         var kind = section.IsExecutable ? SegmentClass.Code
             : section.IsWritable && !section.Name.StartsWith(".data.rel.ro", StringComparison.Ordinal) ? SegmentClass.Writable : SegmentClass.ReadOnly;
         var offset = RoundUp(_lengths[(int)kind], (int)Math.Clamp(section.Alignment, 1, Page));
         _placed[(o, index)] = (kind, offset);
-        _lengths[(int)kind] = checked(offset + (int)section.Size);
+        // The unwinder reads records up to one of length zero.
+        _lengths[(int)kind] = checked(offset + (int)section.Size + (section.Name == FrameSection ? TerminatorBytes : 0));
         open.Enqueue((o, index));
     }
 
@@ -116,7 +133,9 @@ internal sealed class PatchLinker
             foreach (var (symbol, relocation) in References(o, index))
             {
                 foreach (var slot in RelocationX64.SlotsOf(relocation.Type)) _slots.TryAdd(SlotKey(o, symbol, relocation.Type, slot), _slots.Count);
-                if (relocation.Type is RelocationX64.Pc32 or RelocationX64.Plt32 && IsFar(o, symbol)) _stubs.TryAdd(StubKey(o, symbol), _stubs.Count);
+                if (!IsFar(o, symbol) || !RelocationX64.MayNeedStub(relocation.Type)) continue;
+                if (IsCode(symbol, relocation)) _stubs.TryAdd(symbol.Name, _stubs.Count);
+                else if (relocation.Type == RelocationX64.Pc32) _slots.TryAdd(SlotKey(o, symbol, RelocationX64.GotPcRel, 0), _slots.Count);
             }
         // A pair that a TLS descriptor needs must lie side by side: keys were added pairwise above.
         _stubsOffset = RoundUp(_lengths[(int)SegmentClass.Code], StubBytes);
@@ -154,7 +173,7 @@ internal sealed class PatchLinker
         {
             var stub = _bytes[(int)SegmentClass.Code].AsSpan(_stubsOffset + index * StubBytes, StubBytes);
             ((ReadOnlySpan<byte>)[0xff, 0x25, 0, 0, 0, 0]).CopyTo(stub);
-            BinaryPrimitives.WriteUInt64LittleEndian(stub[6..], _resolver.Import(key, weak: false));
+            BinaryPrimitives.WriteUInt64LittleEndian(stub[6..], _resolver.Import(key, weak: true));     // where it must exist, its relocation says so
         }
     }
 
@@ -169,8 +188,8 @@ internal sealed class PatchLinker
             var target = new RelocationX64.Site(_bytes[(int)kind].AsSpan(at), _bases[(int)kind] + (ulong)at, relocation, symbol.Name.Length > 0 ? symbol.Name : _objects[o].Sections[Math.Min(symbol.SectionIndex, (ushort)(_objects[o].Sections.Count - 1))].Name);
             switch (relocation.Type)
             {
-                case RelocationX64.Pc32 or RelocationX64.Plt32 when _stubs.TryGetValue(StubKey(o, symbol), out var stub):
-                    RelocationX64.Write(target, Reaches(target, _resolver.Import(symbol.Name, symbol.IsWeak)) ? _resolver.Import(symbol.Name, symbol.IsWeak) : _bases[0] + (ulong)(_stubsOffset + stub * StubBytes));
+                case var type when RelocationX64.MayNeedStub(type) && IsFar(o, symbol) && !RelocationX64.Fits(target, _resolver.Import(symbol.Name, symbol.IsWeak)):
+                    ReachFar(o, symbol, target, kind == SegmentClass.Code ? _bytes[0].AsSpan(sectionOffset) : []);
                     break;
                 case var type when RelocationX64.IsThreadLocal(type):
                     RelocateThreadLocal(o, symbol, target);
@@ -184,6 +203,19 @@ internal sealed class PatchLinker
             }
         }
     }
+
+    // What lies in a library further away than an instruction reaches: code is gone to through a stub. The address of data can be read from a
+    // slot, if taking the address is all that the instruction does; its bytes before the field tell.
+    private void ReachFar(int o, ElfSymbol symbol, RelocationX64.Site site, Span<byte> code)
+    {
+        if (_stubs.TryGetValue(symbol.Name, out var stub) && IsCode(symbol, site.Relocation)) RelocationX64.Write(site, _bases[0] + (ulong)(_stubsOffset + stub * StubBytes));
+        else if (site.Relocation.Type == RelocationX64.Pc32 && RelocationX64.TryLoadInstead(code, (int)site.Relocation.Offset))
+            RelocationX64.Write(site, Slot(SlotKey(o, symbol, RelocationX64.GotPcRel, 0), _resolver.Import(symbol.Name, symbol.IsWeak)));
+        else
+            throw EngineFault.Refuse("relocation.out_of_range", $"'{symbol.Name}' lies in a library too far from the patch for the instruction that uses it. Build the fix with -mno-direct-extern-access, or with -fPIC.", "link");
+    }
+
+    private bool IsCode(ElfSymbol symbol, ElfRelocation relocation) => relocation.Type == RelocationX64.Plt32 || _resolver.IsFunction(symbol.Name);
 
     private void RelocateThreadLocal(int o, ElfSymbol symbol, RelocationX64.Site site)
     {
@@ -226,6 +258,9 @@ internal sealed class PatchLinker
         throw EngineFault.Refuse("payload.malformed", $"The payload refers to '{symbol.Name}', which neither comes along nor exists in the process. Rebuild the patch.", "link");
     }
 
+    private UnwindTable TableOf((int Object, int Section) frames, int index) => new(
+        _bases[(int)SegmentClass.ReadOnly] + (ulong)_placed[frames].Offset, _bases[(int)SegmentClass.Writable] + (ulong)(_recordsOffset + index * UnwindTable.RecordBytes));
+
     private ulong ReplacementOf(PatchedFunction function) =>
         AddressOf(function.Object, _objects[function.Object].Symbols.First(symbol => symbol.Name == function.Replacement && symbol.IsDefined));
 
@@ -233,16 +268,12 @@ internal sealed class PatchLinker
 
     private bool IsFar(int o, ElfSymbol symbol) => symbol is { IsUndefined: true, Name.Length: > 0 } && _resolver.Bound(o, symbol.Name) is null && !_globals.ContainsKey(symbol.Name);
 
-    private static bool Reaches(RelocationX64.Site site, ulong address) => unchecked((long)(address - site.Address)) is > -0x7ff0_0000L and < 0x7ff0_0000L;
-
     private ulong Slot(string key, ulong value)
     {
         var offset = _slotsOffset + _slots[key] * 8;
         BinaryPrimitives.WriteUInt64LittleEndian(_bytes[(int)SegmentClass.ReadOnly].AsSpan(offset), value);
         return _bases[(int)SegmentClass.ReadOnly] + (ulong)offset;
     }
-
-    private static string StubKey(int o, ElfSymbol symbol) => symbol.IsUndefined ? symbol.Name : $"#{o}.{symbol.Index}";
 
     // Locals of different objects may share a name; undefined names are the same everywhere unless an object binds them itself.
     private string SlotKey(int o, ElfSymbol symbol, uint type, int part) =>

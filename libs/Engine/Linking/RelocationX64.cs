@@ -19,6 +19,32 @@ internal static class RelocationX64
 
     public static bool IsThreadLocal(uint type) => type is TlsGd or TlsLd or DtpOff32 or GotTpOff or TpOff32;
 
+    /// <summary>Relocations whose instruction reaches 2 GiB, or the lowest 4 GiB, and no further.</summary>
+    public static bool MayNeedStub(uint type) => type is Pc32 or Plt32 or Absolute32 or Signed32;
+
+    /// <summary>Whether the field can hold what the relocation asks for.</summary>
+    public static bool Fits(Site site, ulong value)
+    {
+        var withAddend = value + (ulong)site.Relocation.Addend;
+        return site.Relocation.Type switch
+        {
+            Absolute32 => withAddend <= uint.MaxValue,
+            Signed32 => (long)withAddend == (int)withAddend,
+            _ => (long)(withAddend - site.Address) is var distance && distance == (int)distance,
+        };
+    }
+
+    /// <summary>Turns "lea symbol(%rip), register" into "mov slot(%rip), register": what linkers do to GOTPCRELX, the other way round (psABI, B.2).</summary>
+    /// <param name="field">Offset of the 32-bit field in the code.</param>
+    /// <returns>False for any other instruction; nothing is changed then.</returns>
+    public static bool TryLoadInstead(Span<byte> code, int field)
+    {
+        const byte RexWide = 0x48, RexMask = 0xfb, Lea = 0x8d, Load = 0x8b, ModRmMask = 0xc7, RipRelative = 0x05;
+        if (field < 3 || field > code.Length || (code[field - 3] & RexMask) != RexWide || code[field - 2] != Lea || (code[field - 1] & ModRmMask) != RipRelative) return false;
+        code[field - 2] = Load;
+        return true;
+    }
+
     /// <summary>The slots a relocation needs in the patch's own offset table, by number.</summary>
     public static IReadOnlyList<int> SlotsOf(uint type) => type switch
     {

@@ -27,12 +27,16 @@ internal sealed class SymbolResolver(TargetManifest manifest, TargetModule home,
     public ulong Import(string name, bool weak)
     {
         if (_imported.TryGetValue(name, out var known)) return known;
-        var address = Resolved(home, name);
+        var address = CanonicalEntry(name);
+        if (address == 0) address = Resolved(home, name);
         if (address == 0) address = Exported(name);
         if (address == 0 && !weak)
             throw EngineFault.Refuse("symbol.undefined", $"The patch calls '{name}', which nothing in the process defines. It was built against other libraries than those that are loaded.", "link");
         return _imported[name] = address;
     }
+
+    /// <summary>Whether what a name means in the process is code, which may be gone to in more than one step.</summary>
+    public bool IsFunction(string name) => modules.Select(module => module.Export(name)).FirstOrDefault(symbol => symbol is not null)?.Type is ElfSymbol.Function or ElfSymbol.IndirectFunction;
 
     /// <summary>Module id of the target module's thread-local storage: 1 for the program, else what its GOT was given (psABI TLS, 3.4.2).</summary>
     public ulong ThreadLocalModule()
@@ -52,6 +56,11 @@ internal sealed class SymbolResolver(TargetManifest manifest, TargetModule home,
         var alignment = Math.Max(segment.Alignment, 1);
         return (long)symbol.Address - (long)((segment.MemorySize + alignment - 1) / alignment * alignment);
     }
+
+    // A program of fixed address that takes an imported function's address makes its own PLT entry the function's address for everybody: the
+    // symbol is undefined there and yet has a value (psABI, 4.4.3, dynamic linking of function addresses).
+    private ulong CanonicalEntry(string name) =>
+        home.Image?.DynamicSymbols.FirstOrDefault(symbol => symbol.IsUndefined && symbol.Value != 0 && symbol.Name == name) is { } entry ? home.Bias + entry.Value : 0;
 
     private ulong Exported(string name)
     {

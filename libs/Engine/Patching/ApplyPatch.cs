@@ -30,18 +30,30 @@ internal sealed class ApplyPatch(EngineLimits limits)
         var descriptor = Describe(package, manifest, home, target, sites, linked);
         CrashPoint.Reach("linked");
 
+        var unwind = new UnwindRegistration(target, limits, modules, home, linked);
         Load(target, linked, descriptor);
         CrashPoint.Reach("loaded");
+        unwind.Add();
+        CrashPoint.Reach("registered");
 
         var changes = descriptor.Sites.Select(site => new SiteChange(site, site.Original, site.Patched)).ToList();
-        var report = new Switchover(target, limits).Switch(
-            changes, Preflight.Forbidden(manifest, sites, target),
-            whileStopped: () =>
-            {
-                CrashPoint.Reach("written");
-                descriptor.WriteState(target.Memory, DescriptorState.Active);
-            },
-            verb: "put the patch in");
+        SwitchReport report;
+        try
+        {
+            report = new Switchover(target, limits).Switch(
+                changes, Preflight.Forbidden(manifest, sites, target),
+                whileStopped: () =>
+                {
+                    CrashPoint.Reach("written");
+                    descriptor.WriteState(target.Memory, DescriptorState.Active);
+                },
+                verb: "put the patch in");
+        }
+        catch (EngineFault busy) when (busy.Kind == FaultKind.Busy)
+        {
+            Unload(target, linked, unwind);
+            throw;
+        }
         CrashPoint.Reach("released");
         (descriptor.StopMicroseconds, descriptor.Threads, descriptor.Attempts) = (report.StopMicroseconds, report.Threads, report.Attempts);
         descriptor.WriteMeasures(target.Memory);
@@ -113,6 +125,28 @@ internal sealed class ApplyPatch(EngineLimits limits)
         }
         ReadBack.Expect(target.Memory, descriptor);
         target.Descriptors.Add(descriptor);
+    }
+
+    // A busy process is tried again and again: what nobody ever ran is taken out, or each try would leave its pages behind.
+    private void Unload(Target target, LinkedPatch linked, UnwindRegistration unwind)
+    {
+        try
+        {
+            unwind.Remove();
+            using var group = BorrowOne(target);
+            try
+            {
+                new RemoteSyscall(target.Anchor, target.Memory, limits).Call(ref group[0], group, Libc.SyscallMunmap, linked.Start, linked.Length);
+            }
+            finally
+            {
+                group.Release();
+            }
+        }
+        catch (EngineFault)
+        {
+            // It stays: an unused region harms nobody, and why the patch did not go in is the answer that counts.
+        }
     }
 
     private ulong CallFunction(Target target, ulong address)

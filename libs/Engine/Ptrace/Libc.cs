@@ -16,7 +16,7 @@ internal static unsafe partial class Libc
 
     public const int WaitNoHang = 1, WaitAll = 0x40000000;
     public const int OpenReadWrite = 2, OpenDirectory = 0x10000, OpenCloseOnExec = 0x80000;
-    public const long SyscallGetDirectoryEntries = 217, SyscallMmap = 9, SyscallMprotect = 10;
+    public const long SyscallGetDirectoryEntries = 217, SyscallMmap = 9, SyscallMprotect = 10, SyscallMunmap = 11;
 
     private const string Name = "libc";
 

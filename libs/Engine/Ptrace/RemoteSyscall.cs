@@ -15,12 +15,13 @@ internal sealed unsafe class RemoteSyscall
     private static ReadOnlySpan<byte> SyscallReturn => [0x0f, 0x05, 0xc3];
     private static ReadOnlySpan<byte> RestoreRt => [0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05];
 
+    private const int SyscallBytes = 2;
     private const int RedZoneBytes = 512;               // 128 by the psABI (3.2.2); more costs nothing
     private const int ExtendedBytesMax = 32 << 10;
     private const int SearchBytesMax = 8 << 20;
     private const uint FrameMagic1 = 0x46505853, FrameMagic2 = 0x46505845;     // asm/sigcontext.h
     private const int SoftwareBytesOffset = 464;        // fpx_sw_bytes within the legacy FXSAVE area
-    private const int StopsMax = 16;                    // signals that cannot be blocked stop it on the way
+    private const int StopsMax = 64;                    // system calls of its own, and signals that cannot be blocked, stop it on the way
     private const ulong AllBlockedButSegv = ~(1UL << (11 - 1));
 
     private readonly ProcessMemory _memory;
@@ -49,8 +50,8 @@ internal sealed unsafe class RemoteSyscall
             OriginalRax = ulong.MaxValue,               // no call is in progress: the kernel must not restart one
         };
         WriteRegisters(thread.Thread, call);
-        RunToGadget(ref thread, group);                 // on the way in
-        RunToGadget(ref thread, group);                 // on the way out
+        RunTo(ref thread, group, _gadget + SyscallBytes);                 // on the way in
+        RunTo(ref thread, group, _gadget + SyscallBytes);                 // on the way out
         var answer = (long)thread.Registers.Rax;
         GiveBack(ref thread, saved);
         return answer;
@@ -64,14 +65,32 @@ internal sealed unsafe class RemoteSyscall
     public ulong CallFunction(ref Tracee thread, ThreadGroup group, ulong address)
     {
         // The plain "ret" between the two keeps the stack as the psABI (3.2.2) wants it at a function's entry: 8 below a 16-byte boundary.
-        var saved = Borrow(ref thread, group, [_gadget, _gadget + 2, _restore], out var stack);
+        var saved = Borrow(ref thread, group, [_gadget, _gadget + SyscallBytes, _restore], out var stack);
         WriteRegisters(thread.Thread, saved.Registers with { InstructionPointer = address, StackPointer = stack, OriginalRax = ulong.MaxValue });
-        RunToGadget(ref thread, group);
+        RunTo(ref thread, group, _gadget + SyscallBytes);
         var result = thread.Registers.OriginalRax;
         WriteRegisters(thread.Thread, thread.Registers with { OriginalRax = ulong.MaxValue });
-        RunToGadget(ref thread, group);
+        RunTo(ref thread, group, _gadget + SyscallBytes);
         GiveBack(ref thread, saved);
         return result;
+    }
+
+    /// <summary>
+    /// Calls a function that returns nothing; it may take locks and make system calls. It returns into __restore_rt itself, so that whatever
+    /// happens to this process, the thread goes on into its signal frame; otherwise it is caught at that last system call.
+    /// </summary>
+    public void CallProcedure(ref Tracee thread, ThreadGroup group, ulong address, params ReadOnlySpan<ulong> arguments)
+    {
+        var saved = Borrow(ref thread, group, [_restore], out var stack);
+        WriteRegisters(thread.Thread, saved.Registers with
+        {
+            Rdi = At(arguments, 0), Rsi = At(arguments, 1), InstructionPointer = address, StackPointer = stack, OriginalRax = ulong.MaxValue,
+        });
+        var end = _restore + (ulong)RestoreRt.Length;
+        RunTo(ref thread, group, end);
+        WriteRegisters(thread.Thread, thread.Registers with { OriginalRax = ulong.MaxValue });
+        RunTo(ref thread, group, end);
+        GiveBack(ref thread, saved);
     }
 
     private readonly record struct SavedState(Registers Registers, ulong SignalMask);
@@ -104,8 +123,8 @@ internal sealed unsafe class RemoteSyscall
         thread.Registers = saved.Registers;
     }
 
-    /// <summary>Runs the thread to its next stop behind our system call instruction.</summary>
-    private void RunToGadget(ref Tracee thread, ThreadGroup group)
+    /// <summary>Runs the thread to its next stop behind a system call instruction.</summary>
+    private void RunTo(ref Tracee thread, ThreadGroup group, ulong behind)
     {
         var deadline = Stopwatch.GetTimestamp() + (long)(_limits.BorrowBudget.TotalSeconds * Stopwatch.Frequency);
         for (var stops = 0; stops < StopsMax; stops++)
@@ -119,7 +138,7 @@ internal sealed unsafe class RemoteSyscall
                 throw EngineFault.Refuse("target.gone", "The process ended while it was being prepared.", "inject");
             }
             group.ReadRegisters(ref thread);
-            if (thread.Registers.InstructionPointer == _gadget + 2) return;
+            if (thread.Registers.InstructionPointer == behind) return;
         }
         throw new EngineFault(FaultKind.Faulted, "inject.no_progress", "A borrowed thread did not make the system call it was asked for.", "inject", "the thread's own registers were restored");
     }

@@ -72,13 +72,14 @@ internal sealed unsafe class ThreadGroup : IDisposable
     }
 
     /// <summary>Seizes and stops one thread only, preferably one that sleeps; the others run on.</summary>
-    public bool StopOne(TimeSpan budget)
+    /// <param name="suits">Looks at the stopped thread; another one is tried when it does not suit.</param>
+    public bool StopOne(TimeSpan budget, Func<ThreadGroup, bool>? suits = null)
     {
         RequireOwner();
         foreach (var thread in ProcFs.Threads(_pid).OrderBy(thread => ProcFs.State(_pid, thread) is 'S' ? 0 : 1))
         {
             if (ProcFs.State(_pid, thread) is 'Z' or 'X' or 'D' || !Seize(thread)) continue;
-            if (StopAll(budget)) return true;
+            if (StopAll(budget) && (suits is null || suits(this))) return true;
             Release();
         }
         return false;

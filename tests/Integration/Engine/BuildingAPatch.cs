@@ -44,11 +44,19 @@ public sealed class BuildingAPatch
     }
 
     [Fact]
-    public void Refuses_a_function_that_an_exception_may_pass_through()
+    public void Sees_a_fix_that_changes_nothing_but_what_is_caught()
     {
-        var refused = Assert.Throws<BuildRefused>(() => VictimBuild.Of(new VictimRecipe("thrower.cc") { Compiler = "g++" }));
+        var build = VictimBuild.Of(new VictimRecipe("thrower.cc") { Compiler = "g++" });
 
-        Assert.Contains(refused.Findings, finding => finding.Code == "code.exceptions" && finding.Symbol.Contains("middle", StringComparison.Ordinal));
+        Assert.Contains(build.Package.Manifest.Targets[0].Functions, function => function.Name == "_Z7handlerl");
+    }
+
+    [Fact]
+    public void Refuses_exceptions_in_a_program_that_brings_its_own_unwinder()
+    {
+        var refused = Assert.Throws<BuildRefused>(() => VictimBuild.Of(new VictimRecipe("thrower.cc") { Compiler = "g++", Flags = ["-static-libgcc"] }));
+
+        Assert.Equal("code.static_unwinder", Assert.Single(refused.Findings).Code);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public sealed class PatcherKilledAtAnyStep
 {
     private const string Before = "1005", After = "22";
 
-    public static TheoryData<string> ApplySteps => ["linked", "mapped", "filled", "loaded", "write-site-0", "write-site-1", "write-site-2", "written", "released"];
+    public static TheoryData<string> ApplySteps => ["linked", "mapped", "filled", "loaded", "registered", "write-site-0", "write-site-1", "write-site-2", "written", "released"];
 
     public static TheoryData<string> RollBackSteps => ["write-site-0", "write-site-1", "write-site-2", "restored"];
 

@@ -82,8 +82,9 @@ internal sealed record VictimBuild(string Program, PatchPackage Package)
         var (source, flags) = SourceOf(recipe, target);
         string[] form = isLibrary
             ? ["-shared"]
-            : ["-pie", "-Wl,-rpath,$ORIGIN", $"-L{folder}", .. recipe.Libraries.Select(library => $"-l:{library}")];
-        Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, "-Wl,--build-id", "-o", Path.Combine(folder, $"{target}.symbols"), source, .. form, "-pthread", "-ldl"]);
+            : ["-Wl,-rpath,$ORIGIN", $"-L{folder}", .. recipe.Libraries.Select(library => $"-l:{library}")];
+        string[] position = isLibrary ? [] : ["-pie"];              // a recipe's own flags come later and have the last word
+        Run(recipe.Compiler, ["-O2", .. flags, .. position, .. recipe.Flags, "-Wl,--build-id", "-o", Path.Combine(folder, $"{target}.symbols"), source, .. form, "-pthread", "-ldl"]);
         Run("strip", "-o", Path.Combine(folder, target), Path.Combine(folder, $"{target}.symbols"));
     }
 
