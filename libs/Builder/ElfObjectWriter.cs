@@ -90,7 +90,7 @@ internal sealed class ElfObjectWriter(ObjectFile source, SortedSet<int> sections
     // A section symbol with an offset, or a compiler's label, becomes the section's own symbol here, or the name of what owns it elsewhere.
     private (string Name, long Addend) Target(ElfSymbol symbol, long addend)
     {
-        if (runningCopy(symbol) is { } running) return (running, addend + (symbol.IsDefined ? (long)symbol.Value : 0));
+        if (runningCopy(symbol) is { } running) return (running, addend + (symbol.IsDefined ? (long)symbol.Value - (long)source.Owners[symbol.SectionIndex].Value : 0));
         if (symbol.IsUndefined) return (symbol.Name, addend);
         if (symbol.Type == ElfSymbol.Section || symbol.Name.StartsWith(".L", StringComparison.Ordinal)) return ($"\0{symbol.SectionIndex}", addend + (long)symbol.Value);
         return (symbol.Name, addend);

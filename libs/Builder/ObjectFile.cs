@@ -23,8 +23,8 @@ internal sealed class ObjectFile
         SourceFile = Image.Symbols.FirstOrDefault(symbol => symbol.Type == ElfSymbol.FileName)?.Name ?? "";
         foreach (var symbol in Image.Symbols)
         {
-            if (symbol is not { IsDefined: true, Value: 0, Name.Length: > 0, Type: ElfSymbol.Function or ElfSymbol.Object or ElfSymbol.ThreadLocal or ElfSymbol.IndirectFunction }) continue;
-            if (symbol.SectionIndex >= Image.Sections.Count || IsShared(Image.Sections[symbol.SectionIndex])) continue;
+            if (symbol is not { IsDefined: true, Name.Length: > 0, Type: ElfSymbol.Function or ElfSymbol.Object or ElfSymbol.ThreadLocal or ElfSymbol.IndirectFunction }) continue;
+            if (symbol.SectionIndex >= Image.Sections.Count || IsShared(Image.Sections[symbol.SectionIndex]) || symbol.Value != 0 && !IsPaddingBefore(symbol)) continue;
             Owners.TryAdd(symbol.SectionIndex, symbol);
         }
         Unwind = Image.Section(".eh_frame") is { Size: > 0 } frames ? new UnwindTable(this, frames) : null;
@@ -107,7 +107,7 @@ internal sealed class ObjectFile
         if (owner is not null && Correlation.IsNumbered(owner.Name) && section is { IsExecutable: false, IsWritable: false, IsThreadLocal: false })
             return $"({ContentOf(symbol.SectionIndex)})+{relocation.Addend + (long)symbol.Value}";
         if (symbol.Type != ElfSymbol.Section && !symbol.Name.StartsWith(".L", StringComparison.Ordinal)) return $"{_identity(symbol.Name)}+{relocation.Addend}";
-        if (owner is not null) return $"{_identity(owner.Name)}+{relocation.Addend + (long)symbol.Value}";
+        if (owner is not null) return $"{_identity(owner.Name)}+{relocation.Addend + (long)symbol.Value - (long)owner.Value}";
         if (!section.IsAllocated) return section.Name;
         if ((section.Flags & Strings) != 0) return $"\"{TextAt(section, relocation, symbol)}\"";
         return $"({ContentOf(symbol.SectionIndex)})+{relocation.Addend + (long)symbol.Value}";
@@ -125,6 +125,13 @@ internal sealed class ObjectFile
         var rest = bytes[(int)offset..];
         var end = rest.IndexOf((byte)0);
         return Convert.ToHexString(end < 0 ? rest : rest[..end]);
+    }
+
+    // -fpatchable-function-entry puts one-byte nops before a function: it owns its section all the same.
+    private bool IsPaddingBefore(ElfSymbol symbol)
+    {
+        var section = Image.Sections[symbol.SectionIndex];
+        return section.IsExecutable && symbol.Value < section.Size && !Image.BytesOf(section)[..(int)symbol.Value].ContainsAnyExcept((byte)0x90);
     }
 
     private static bool IsShared(ElfSection section) => (section.Flags & Merge) != 0 || section.Name is ".text" or ".data" or ".bss" or ".rodata";

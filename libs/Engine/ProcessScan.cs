@@ -35,12 +35,11 @@ public static class ProcessScan
         var executable = Link($"/proc/{anchor}/exe");
         if (executable is null) return null;            // a kernel thread, or not ours to look at
         var binaries = new List<FoundBinary>();
-        foreach (var file in ProcessMaps.Of(anchor).Where(mapping => mapping.IsFile && mapping.Path.StartsWith('/')).GroupBy(mapping => (mapping.Device, mapping.Inode)))
+        foreach (var file in ProcessMaps.CodeFiles(ProcessMaps.Of(anchor)))
         {
-            if (!file.Any(mapping => mapping.IsExecutable)) continue;
-            var first = file.MinBy(mapping => mapping.Start)!;
-            if (!buildIds.TryGetValue(file.Key, out var id))
-                buildIds[file.Key] = id = BuildId.OfFile($"/proc/{anchor}/map_files/{first.Start:x}-{first.End:x}") ?? BuildId.OfFile($"/proc/{anchor}/root{first.Path}");
+            var first = file[0];
+            if (!buildIds.TryGetValue((first.Device, first.Inode), out var id))
+                buildIds[(first.Device, first.Inode)] = id = BuildId.OfFile($"/proc/{anchor}/map_files/{first.Start:x}-{first.End:x}") ?? BuildId.OfFile($"/proc/{anchor}/root{first.Path}");
             if (id is not null) binaries.Add(new FoundBinary(id, Path.GetFileName(first.Path.Replace(" (deleted)", "", StringComparison.Ordinal))));
         }
         var program = Path.GetFileName(executable.Replace(" (deleted)", "", StringComparison.Ordinal));

@@ -76,13 +76,9 @@ internal sealed class TargetModule
     public static List<TargetModule> Of(int anchor, IReadOnlyList<MemoryMapping> mappings)
     {
         var program = ProgramPath(anchor);
-        return [.. mappings
-            .Where(mapping => mapping.IsFile && mapping.Path.StartsWith('/'))
-            .GroupBy(mapping => (mapping.Device, mapping.Inode))
-            .Where(file => file.Any(mapping => mapping.IsExecutable))
-            .Select(file => (file.Key, Module: new TargetModule(anchor, file.MinBy(mapping => mapping.Start)!, file.Max(mapping => mapping.End))))
-            .OrderByDescending(entry => entry.Module.Path == program)
-            .Select(entry => entry.Module)];
+        return [.. ProcessMaps.CodeFiles(mappings)
+            .Select(file => new TargetModule(anchor, file[0], file.Max(mapping => mapping.End)))
+            .OrderByDescending(module => module.Path == program)];
     }
 
     private static string? ProgramPath(int anchor)

@@ -41,7 +41,7 @@ internal sealed class ApplyPatch(EngineLimits limits)
         try
         {
             report = new Switchover(target, limits).Switch(
-                changes, Preflight.Forbidden(manifest, sites, target),
+                changes, Preflight.Forbidden(manifest, sites, target), descriptor.MayMix && !sites.Any(site => site.MustBeLeft),
                 whileStopped: () =>
                 {
                     CrashPoint.Reach("written");
@@ -88,14 +88,16 @@ internal sealed class ApplyPatch(EngineLimits limits)
 
     private static PatchDescriptor Describe(PatchPackage package, TargetManifest manifest, TargetModule home, Target target, IReadOnlyList<CheckedEntry> entries, LinkedPatch linked)
     {
-        var sites = entries.Select((entry, i) => new PatchSite(
-            manifest.Functions[i].Name, entry.Address, target.Memory.Read(entry.Address, PatchSite.JumpBytes), PatchSite.Jump(entry.Address, linked.Replacements[i]),
-            home.Bias + manifest.Functions[i].Address, manifest.Functions[i].Size)).ToList();
+        var sites = entries.Select((entry, i) =>
+        {
+            var (function, original) = (manifest.Functions[i], target.Memory.Read(entry.Site, entry.Length));
+            return new PatchSite(function.Name, entry.Site, original, entry.JumpTo(linked.Replacements[i], original), home.Bias + function.Address, function.Size);
+        }).ToList();
         var descriptor = new PatchDescriptor
         {
             Digest = package.Digest, Name = package.Manifest.Name, Level = package.Manifest.Level, BuildId = manifest.BuildId, Start = linked.Start,
             CodeLength = (ulong)linked.Code.Length, ReadOnlyLength = (ulong)linked.ReadOnly.Length, WritableLength = (ulong)linked.Writable.Length,
-            ContentHash = PatchDescriptor.HashOf(linked.Code, linked.ReadOnly), Sites = sites,
+            ContentHash = PatchDescriptor.HashOf(linked.Code, linked.ReadOnly), Sites = sites, MayMix = manifest.Consistency == Consistency.Independent,
         };
         descriptor.ToBytes().CopyTo(linked.Writable, 0);
         return descriptor;

@@ -10,16 +10,16 @@ internal enum DescriptorState { Prepared = 1, Active = 2, RolledBack = 3 }
 /// What was done to a process, kept in the process itself: whoever may read its memory can tell which patches it holds and take them out
 /// again, without any file of the agent that put them in. It lies at the start of the patch's writable part.
 /// <code>
-///   0 magic "HPDESC1\0"   8 length u32   12 state u32   16 stop microseconds u32   20 threads u32   24 attempts u32   28 reserved
+///   0 magic "HPDESC2\0"   8 length u32   12 state u32   16 stop microseconds u32   20 threads u32   24 attempts u32   28 reserved
 ///   32 sha256 of everything from 64 to the end
 ///   64 start, code length, read-only length, writable length (u64 each), sha256 of code and read-only data, level u32,
-///      digest, name, build-id (strings), sites
+///      may mix u8, digest, name, build-id (strings), sites
 /// </code>
 /// </summary>
 internal sealed class PatchDescriptor
 {
     private const int FixedBytes = 64, StateOffset = 12;
-    private static ReadOnlySpan<byte> Magic => "HPDESC1\0"u8;
+    private static ReadOnlySpan<byte> Magic => "HPDESC2\0"u8;
 
     public required string Digest { get; init; }
     public required string Name { get; init; }
@@ -31,6 +31,9 @@ internal sealed class PatchDescriptor
     public required ulong WritableLength { get; init; }
     public required byte[] ContentHash { get; init; }
     public required IReadOnlyList<PatchSite> Sites { get; init; }
+
+    /// <summary>Old and new code may run side by side (consistency class independent).</summary>
+    public required bool MayMix { get; init; }
 
     public DescriptorState State { get; set; } = DescriptorState.Prepared;
     public int StopMicroseconds { get; set; }
@@ -57,6 +60,7 @@ internal sealed class PatchDescriptor
             writer.Write(WritableLength);
             writer.Write(ContentHash);
             writer.Write(Level);
+            writer.Write(MayMix);
             writer.Write(Digest);
             writer.Write(Name);
             writer.Write(BuildId);
@@ -64,6 +68,7 @@ internal sealed class PatchDescriptor
             foreach (var site in Sites)
             {
                 writer.Write(site.Address);
+                writer.Write((byte)site.Length);
                 writer.Write(site.Original);
                 writer.Write(site.Patched);
                 writer.Write(site.FunctionStart);
@@ -122,19 +127,20 @@ internal sealed class PatchDescriptor
             using var reader = new BinaryReader(new MemoryStream(bytes, FixedBytes, bytes.Length - FixedBytes));
             var (start, code, readOnly, writable) = (reader.ReadUInt64(), reader.ReadUInt64(), reader.ReadUInt64(), reader.ReadUInt64());
             var hash = reader.ReadBytes(32);
-            var level = reader.ReadInt32();
+            var (level, mayMix) = (reader.ReadInt32(), reader.ReadBoolean());
             var (digest, name, buildId) = (reader.ReadString(), reader.ReadString(), reader.ReadString());
             var sites = new List<PatchSite>();
             for (var left = reader.ReadInt32(); left > 0; left--)
             {
-                var (address, original, patched) = (reader.ReadUInt64(), reader.ReadBytes(PatchSite.JumpBytes), reader.ReadBytes(PatchSite.JumpBytes));
+                var (address, length) = (reader.ReadUInt64(), reader.ReadByte());
+                var (original, patched) = (reader.ReadBytes(length), reader.ReadBytes(length));
                 var (functionStart, functionSize) = (reader.ReadUInt64(), reader.ReadInt32());
                 sites.Add(new PatchSite(reader.ReadString(), address, original, patched, functionStart, functionSize));
             }
             return new PatchDescriptor
             {
                 Digest = digest, Name = name, Level = level, BuildId = buildId, Start = start, CodeLength = code, ReadOnlyLength = readOnly, WritableLength = writable,
-                ContentHash = hash, Sites = sites, State = (DescriptorState)BitConverter.ToInt32(bytes, StateOffset),
+                ContentHash = hash, Sites = sites, MayMix = mayMix, State = (DescriptorState)BitConverter.ToInt32(bytes, StateOffset),
                 StopMicroseconds = BitConverter.ToInt32(bytes, 16), Threads = BitConverter.ToInt32(bytes, 20), Attempts = BitConverter.ToInt32(bytes, 24),
             };
         }

@@ -29,11 +29,11 @@ internal sealed class RollBackPatch(EngineLimits limits)
             else if (target.Above(descriptor, site) is { } above) inherited.Add((above.Descriptor, above.Site, site.Original));
         }
 
-        // Start less one: the patch's first instruction belongs to the patch as well.
-        var code = new ForbiddenRange(descriptor.Start - 1, descriptor.Start + descriptor.CodeLength, $"the code of patch {descriptor.Name}");
-        var jumps = changes.Select(change => new ForbiddenRange(change.Site.Address, change.Site.Address + PatchSite.JumpBytes, change.Site.Function));
+        // Start less one: the patch's first instruction belongs to the patch as well. Where old and new may mix, who is in it may finish: it stays.
+        ForbiddenRange[] code = descriptor.MayMix ? [] : [new(descriptor.Start - 1, descriptor.Start + descriptor.CodeLength, $"the code of patch {descriptor.Name}")];
+        var jumps = changes.Select(change => new ForbiddenRange(change.Site.Address, change.Site.Address + (ulong)change.Site.Length, change.Site.Function));
         var report = new Switchover(target, limits).Switch(
-            changes, [code, .. jumps],
+            changes, [.. code, .. jumps], descriptor.MayMix,
             whileStopped: () =>
             {
                 CrashPoint.Reach("restored");

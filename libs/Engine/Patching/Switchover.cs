@@ -3,7 +3,7 @@ using Hotpatch.Engine.Ptrace;
 
 namespace Hotpatch.Engine.Patching;
 
-/// <param name="StopMicroseconds">From the first interrupt to the last release, of the stop that succeeded.</param>
+/// <param name="StopMicroseconds">From the first interrupt to the last release, of the stop that succeeded; 0 when nobody was stopped.</param>
 internal readonly record struct SwitchReport(int StopMicroseconds, int Threads, int Attempts);
 
 /// <summary>One site's change: what must be there, and what shall be.</summary>
@@ -17,11 +17,18 @@ internal sealed class Switchover(Target target, EngineLimits limits)
 {
     private const int Fifo = 1, Other = 0, FifoPriority = 50;
 
+    /// <param name="mayMix">Old and new code may run side by side: then nobody is stopped where the entries allow it.</param>
     /// <param name="whileStopped">Runs after the sites were read back, before anybody runs on.</param>
-    public SwitchReport Switch(IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, Action whileStopped, string verb)
+    public SwitchReport Switch(IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, bool mayMix, Action whileStopped, string verb)
     {
+        if (mayMix && new PageSwap(target, limits).TrySwitch(changes))
+        {
+            whileStopped();
+            return default;
+        }
         using var group = new ThreadGroup(target.Pid, limits, target.IsFiltered);
         var quiescence = new Quiescence(target, limits, forbidden);
+        OwnPages.FaultIn();
         string? busy = null;
         for (var attempt = 1; attempt <= limits.AttemptsMax; attempt++)
         {
@@ -52,6 +59,10 @@ internal sealed class Switchover(Target target, EngineLimits limits)
         throw new EngineFault(FaultKind.Busy, "target.busy", $"No instant was found to {verb} in {limits.AttemptsMax} stops: {busy}. Nothing was changed; try again later.", "stop");
     }
 
+    /// <summary>An entry that holds neither what it should nor anything of ours.</summary>
+    public static EngineFault Foreign(SiteChange change) =>
+        EngineFault.Refuse("target.preimage", $"The entry of {change.Site.Function} does not hold the expected bytes: somebody else changed this process's code (a debugger's breakpoint, another patcher).", "write");
+
     private int _threads;
 
     private string? TrySwitch(ThreadGroup group, Quiescence quiescence, IReadOnlyList<SiteChange> changes, Action whileStopped)
@@ -68,8 +79,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
         }
         if (quiescence.FindInStacks(group) is { } waiting) return waiting;
         foreach (var change in changes)
-            if (!target.Memory.Read(change.Site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(change.From))
-                throw EngineFault.Refuse("target.preimage", $"The entry of {change.Site.Function} does not hold the expected bytes: somebody else changed this process's code (a debugger's breakpoint, another patcher).", "write");
+            if (!target.Memory.Read(change.Site.Address, change.From.Length).AsSpan().SequenceEqual(change.From)) throw Foreign(change);
         WriteAll(changes);
         whileStopped();
         return null;
@@ -82,7 +92,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             var change = changes[i];
             CrashPoint.Reach($"write-site-{i}");
             if (target.Memory.TryWriteCode(change.Site.Address, change.To)
-                && target.Memory.Read(change.Site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(change.To)) continue;
+                && target.Memory.Read(change.Site.Address, change.To.Length).AsSpan().SequenceEqual(change.To)) continue;
             var errno = Libc.Errno;
             for (var back = i; back >= 0; back--) target.Memory.TryWriteCode(changes[back].Site.Address, changes[back].From);
             throw EngineFault.FromErrno("write", $"Writing the entry of {change.Site.Function}", errno, "all entries hold what they held before");

@@ -46,9 +46,13 @@ internal sealed class Target : IDisposable
     public void Dispose() => Memory.Dispose();
 
     /// <summary>Code bytes as they would be without any patch of ours.</summary>
-    public byte[] PristineCode(ulong address, int length)
+    public byte[] PristineCode(ulong address, int length) => Restored(address, Memory.Read(address, length));
+
+    /// <summary>The same, or null where nothing is mapped.</summary>
+    public byte[]? TryPristineCode(ulong address, int length) => new byte[length] is var bytes && Memory.TryRead(address, bytes) ? Restored(address, bytes) : null;
+
+    private byte[] Restored(ulong address, byte[] bytes)
     {
-        var bytes = Memory.Read(address, length);
         var sites = Descriptors.Where(descriptor => descriptor.State != DescriptorState.RolledBack).SelectMany(descriptor => descriptor.Sites).ToList();
         // What lies on top of another patch gives back that one's jump, which a further pass then gives back.
         for (var pass = 0; pass <= sites.Count; pass++)
@@ -58,13 +62,15 @@ internal sealed class Target : IDisposable
 
     private static bool Restore(byte[] bytes, ulong address, PatchSite site)
     {
-        var offset = unchecked((long)(site.Address - address));
-        if (offset < 0 || offset >= bytes.Length) return false;
-        var length = Math.Min(PatchSite.JumpBytes, bytes.Length - (int)offset);
-        var there = bytes.AsSpan((int)offset, length);
-        if (!there.SequenceEqual(site.Patched.AsSpan(0, length))) return false;
-        site.Original.AsSpan(0, length).CopyTo(there);
-        return true;
+        // A site may reach over either end of what was read.
+        var first = Math.Max(address, site.Address);
+        var end = Math.Min(address + (ulong)bytes.Length, site.Address + (ulong)site.Length);
+        if (first >= end) return false;
+        var (from, length) = ((int)(first - site.Address), (int)(end - first));
+        var there = bytes.AsSpan((int)(first - address), length);
+        if (!there.SequenceEqual(site.Patched.AsSpan(from, length))) return false;
+        site.Original.AsSpan(from, length).CopyTo(there);
+        return !there.SequenceEqual(site.Patched.AsSpan(from, length));
     }
 
     /// <summary>At least one site holds the patch's jump, or another patch lies over it.</summary>
@@ -73,7 +79,7 @@ internal sealed class Target : IDisposable
     /// <summary>Every site holds the patch's jump, or another patch lies over it.</summary>
     public bool IsWhole(PatchDescriptor descriptor) => descriptor.State != DescriptorState.RolledBack && descriptor.Sites.All(site => Holds(site) || Above(descriptor, site) is not null);
 
-    public bool Holds(PatchSite site) => Memory.Read(site.Address, PatchSite.JumpBytes).AsSpan().SequenceEqual(site.Patched);
+    public bool Holds(PatchSite site) => Memory.Read(site.Address, site.Length).AsSpan().SequenceEqual(site.Patched);
 
     /// <summary>The patch that was put on top of this one at a site, and its own record of that site.</summary>
     public (PatchDescriptor Descriptor, PatchSite Site)? Above(PatchDescriptor descriptor, PatchSite site)

@@ -16,7 +16,7 @@ internal static unsafe partial class Libc
 
     public const int WaitNoHang = 1, WaitAll = 0x40000000;
     public const int OpenReadWrite = 2, OpenDirectory = 0x10000, OpenCloseOnExec = 0x80000;
-    public const long SyscallGetDirectoryEntries = 217, SyscallMmap = 9, SyscallMprotect = 10, SyscallMunmap = 11;
+    public const long SyscallGetDirectoryEntries = 217, SyscallMmap = 9, SyscallMprotect = 10, SyscallMunmap = 11, SyscallMremap = 25;
 
     private const string Name = "libc";
 
@@ -49,6 +49,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, EntryPoint = "pwrite", SetLastError = true)]
     public static partial nint WriteAt(int file, void* buffer, nint count, long offset);
+
+    [LibraryImport(Name, EntryPoint = "madvise", SetLastError = true)]
+    public static partial int Advise(ulong address, ulong length, int advice);
 
     [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     public static partial long Syscall(long number, long a, long b, long c);

@@ -28,6 +28,20 @@ public sealed record MemoryMapping(ulong Start, ulong End, string Protection, ul
 
 public static class ProcessMaps
 {
+    /// <summary>
+    /// The files a process runs code of, each as its mappings, lowest first. A page of code that a patch replaced is nobody's any more: it
+    /// counts for the file it lies within.
+    /// </summary>
+    public static IEnumerable<IReadOnlyList<MemoryMapping>> CodeFiles(IReadOnlyList<MemoryMapping> mappings)
+    {
+        var replaced = mappings.Where(mapping => mapping.IsAnonymous && mapping.IsExecutable).ToList();
+        return mappings
+            .Where(mapping => mapping.IsFile && mapping.Path.StartsWith('/'))
+            .GroupBy(mapping => (mapping.Device, mapping.Inode))
+            .Select(file => file.OrderBy(mapping => mapping.Start).ToList())
+            .Where(file => file.Exists(mapping => mapping.IsExecutable) || replaced.Exists(code => code.Start > file[0].Start && code.End < file[^1].End));
+    }
+
     /// <summary>All mappings of a process, lowest first; empty when it is gone.</summary>
     public static List<MemoryMapping> Of(int pid)
     {

@@ -6,13 +6,22 @@ using Iced.Intel;
 
 namespace Hotpatch.Engine.Verification;
 
-/// <param name="Address">Where the jump goes.</param>
-/// <param name="MustBeLeft">The function branches back into the bytes the jump takes: no thread may be anywhere in it.</param>
-internal sealed record CheckedEntry(ulong Address, bool MustBeLeft);
+/// <param name="Site">Where the first byte is written.</param>
+/// <param name="Length">Bytes that are taken: a jump, or what lies from the padding before the function to the end of a short jump on its entry.</param>
+/// <param name="Entry">Where threads enter.</param>
+/// <param name="MustBeLeft">The function branches back into the bytes that are taken: no thread may be anywhere in it.</param>
+internal sealed record CheckedEntry(ulong Site, int Length, ulong Entry, bool MustBeLeft)
+{
+    public ulong End => Site + (ulong)Length;
+
+    /// <param name="original">The bytes at the site.</param>
+    public byte[] JumpTo(ulong replacement, byte[] original) => Length == PatchSite.JumpBytes ? PatchSite.Jump(Site, replacement) : PatchSite.JumpThroughPadding(Site, original, replacement);
+}
 
 /// <summary>Everything that can be known to be wrong before a process is touched.</summary>
 internal static class Preflight
 {
+    private const byte Nop = 0x90;
     private static ReadOnlySpan<byte> Endbr64 => [0xf3, 0x0f, 0x1e, 0xfa];
 
     public static (TargetManifest Manifest, TargetModule Home) FindTarget(PatchPackage package, IReadOnlyList<TargetModule> modules, int pid)
@@ -45,12 +54,12 @@ internal static class Preflight
         {
             var function = manifest.Functions[i];
             var size = (ulong)function.Size;
-            var start = entries[i].Address;
-            ranges.Add(new ForbiddenRange(start, start + PatchSite.JumpBytes, function.Name));
+            var start = entries[i].Entry;
+            ranges.Add(new ForbiddenRange(start, entries[i].End, function.Name));
             if (manifest.Consistency != Consistency.Set && !entries[i].MustBeLeft) continue;
-            ranges.Add(new ForbiddenRange(start, start + Math.Max(size, PatchSite.JumpBytes), function.Name));
+            ranges.Add(new ForbiddenRange(start, Math.Max(start + size, entries[i].End), function.Name));
             // A function that an earlier patch replaced runs in that patch's code.
-            foreach (var held in target.Descriptors.Where(held => held.Sites.Any(site => site.Address == start) && target.IsInMemory(held)))
+            foreach (var held in target.Descriptors.Where(held => held.Sites.Any(site => site.Address == entries[i].Site) && target.IsInMemory(held)))
                 ranges.Add(new ForbiddenRange(held.Start - 1, held.Start + held.CodeLength, $"the code of patch {held.Name}"));
         }
         return [.. ranges];
@@ -65,8 +74,18 @@ internal static class Preflight
             throw EngineFault.Refuse("target.preimage", $"The code of {function.Name} in memory is not what the patch was built against, although the build-id fits: somebody changed this process's code (a breakpoint, a probe, another patcher).");
 
         var skip = code.AsSpan().StartsWith(Endbr64) ? Endbr64.Length : 0;     // the landing mark stays: indirect calls need it (CET)
+        var entry = start + (ulong)skip;
+        if (HasPaddingBefore(code.AsSpan(skip), start, target))
+            return new CheckedEntry(start - PatchSite.JumpBytes, PatchSite.JumpBytes + skip + PatchSite.ShortJumpBytes, entry, BranchesInto(code, start, entry, PatchSite.ShortJumpBytes));
         if (function.Size < skip + PatchSite.JumpBytes) RequirePadding(function, start, skip + PatchSite.JumpBytes, target);
-        return new CheckedEntry(start + (ulong)skip, BranchesInto(code, start, start + (ulong)skip));
+        return new CheckedEntry(entry, PatchSite.JumpBytes, entry, BranchesInto(code, start, entry, PatchSite.JumpBytes));
+    }
+
+    // As -fpatchable-function-entry makes it: one-byte nops before the function, and on its entry something that a short jump may take whole.
+    private static bool HasPaddingBefore(ReadOnlySpan<byte> code, ulong start, Target target)
+    {
+        if (target.TryPristineCode(start - PatchSite.JumpBytes, PatchSite.JumpBytes) is not { } before || before.AsSpan().ContainsAnyExcept(Nop)) return false;
+        return code.StartsWith((ReadOnlySpan<byte>)[Nop, Nop]) || Decoder.Create(64, code.ToArray()).Decode() is { IsInvalid: false } first && first.Length >= PatchSite.ShortJumpBytes;
     }
 
     // A function shorter than a jump may use the alignment padding behind it, if that is what lies there.
@@ -84,7 +103,7 @@ internal static class Preflight
         }
     }
 
-    private static bool BranchesInto(byte[] code, ulong start, ulong entry)
+    private static bool BranchesInto(byte[] code, ulong start, ulong entry, int taken)
     {
         var decoder = Decoder.Create(64, code, start);
         while (decoder.IP < start + (ulong)code.Length)
@@ -92,7 +111,7 @@ internal static class Preflight
             var instruction = decoder.Decode();
             if (instruction.FlowControl is FlowControl.UnconditionalBranch or FlowControl.ConditionalBranch
                 && instruction.Op0Kind is OpKind.NearBranch64
-                && instruction.NearBranchTarget > entry && instruction.NearBranchTarget < entry + PatchSite.JumpBytes) return true;
+                && instruction.NearBranchTarget > entry && instruction.NearBranchTarget < entry + (ulong)taken) return true;
         }
         return false;
     }

@@ -59,12 +59,16 @@ internal static class LocalCommands
                 if (!GlobalOptions.IsJson(parsed))
                     Output.Out.MarkupLine(result.Outcome == PatcherOutcome.Already
                         ? $"the patch {already}; nothing was changed"
-                        : $"[green]✔[/] {done}: {result.Sites} functions, {result.Threads} threads stood still for [bold]{Output.Micros(result.StopMicroseconds)}[/] ({(result.Attempts == 1 ? "first stop" : $"{result.Attempts} stops")})");
+                        : $"[green]✔[/] {done}: {result.Sites} functions, {Stop(result)}");
                 return ExitCodes.Ok;
             default:
                 throw new CliFault(ExitOf(result.Outcome), (result.Reason ?? "It did not happen.") + (result.Undone is null ? "" : $"\n  state: {result.Undone}"), result.Code);
         }
     }
+
+    private static string Stop(PatcherResult result) => result.Attempts == 0
+        ? "switched while all threads ran on"
+        : $"{result.Threads} threads stood still for [bold]{Output.Micros(result.StopMicroseconds)}[/] ({(result.Attempts == 1 ? "first stop" : $"{result.Attempts} stops")})";
 
     private static int ExitOf(PatcherOutcome outcome) => outcome switch
     {
