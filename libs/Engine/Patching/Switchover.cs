@@ -15,8 +15,6 @@ internal readonly record struct SiteChange(PatchSite Site, byte[] From, byte[] T
 /// </summary>
 internal sealed class Switchover(Target target, EngineLimits limits)
 {
-    private const int Fifo = 1, Other = 0, FifoPriority = 50;
-
     /// <param name="mayMix">Old and new code may run side by side: then nobody is stopped where the entries allow it.</param>
     /// <param name="whileStopped">Runs after the sites were read back, before anybody runs on.</param>
     public SwitchReport Switch(IReadOnlyList<SiteChange> changes, ForbiddenRange[] forbidden, bool mayMix, Action whileStopped, string verb)
@@ -27,8 +25,8 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             return default;
         }
         using var group = new ThreadGroup(target.Pid, limits, target.IsFiltered);
-        var quiescence = new Quiescence(target, limits, forbidden);
-        OwnPages.FaultIn();
+        using var quiescence = new Quiescence(target, limits, forbidden, shared: true);
+        Rehearse(changes);
         string? busy = null;
         for (var attempt = 1; attempt <= limits.AttemptsMax; attempt++)
         {
@@ -36,8 +34,9 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             {
                 group.SeizeNew();
                 target.ReadMappingsAgain();
+                Priority.Raise();
                 var started = Stopwatch.GetTimestamp();
-                RaisePriority();
+                long released;
                 try
                 {
                     busy = TrySwitch(group, quiescence, changes, whileStopped);
@@ -45,9 +44,10 @@ internal sealed class Switchover(Target target, EngineLimits limits)
                 finally
                 {
                     group.Release();
-                    LowerPriority();
+                    released = Stopwatch.GetTimestamp();
+                    Priority.Lower();
                 }
-                if (busy is null) return new SwitchReport((int)Stopwatch.GetElapsedTime(started).TotalMicroseconds, _threads, attempt);
+                if (busy is null) return new SwitchReport((int)Stopwatch.GetElapsedTime(started, released).TotalMicroseconds, _threads, attempt);
             }
             catch (EngineFault traced) when (traced is { Kind: FaultKind.Busy } && attempt < limits.AttemptsMax)
             {
@@ -57,6 +57,18 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             Thread.Sleep(limits.RetryPause * Math.Min(attempt, 10) * (0.5 + Random.Shared.NextDouble()));
         }
         throw new EngineFault(FaultKind.Busy, "target.busy", $"No instant was found to {verb} in {limits.AttemptsMax} stops: {busy}. Nothing was changed; try again later.", "stop");
+    }
+
+    // What runs for the first time is slow: code not yet read from our own file, paths not yet in the CPU's caches. Better now than in the stop.
+    private void Rehearse(IReadOnlyList<SiteChange> changes)
+    {
+        OwnPages.FaultIn();
+        foreach (var change in changes) RequireHeld(change);
+    }
+
+    private void RequireHeld(SiteChange change)
+    {
+        if (!target.Memory.Read(change.Site.Address, change.From.Length).AsSpan().SequenceEqual(change.From)) throw Foreign(change);
     }
 
     /// <summary>An entry that holds neither what it should nor anything of ours.</summary>
@@ -78,8 +90,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             if (quiescence.FindInRegisters(in thread) is { } where) return where;
         }
         if (quiescence.FindInStacks(group) is { } waiting) return waiting;
-        foreach (var change in changes)
-            if (!target.Memory.Read(change.Site.Address, change.From.Length).AsSpan().SequenceEqual(change.From)) throw Foreign(change);
+        foreach (var change in changes) RequireHeld(change);
         WriteAll(changes);
         whileStopped();
         return null;
@@ -97,18 +108,5 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             for (var back = i; back >= 0; back--) target.Memory.TryWriteCode(changes[back].Site.Address, changes[back].From);
             throw EngineFault.FromErrno("write", $"Writing the entry of {change.Site.Function}", errno, "all entries hold what they held before");
         }
-    }
-
-    // On a busy host the patching thread would wait for the CPU while the target stands still. Without the right to, it just does.
-    private static unsafe void RaisePriority()
-    {
-        var priority = FifoPriority;
-        _ = Libc.SetScheduler(0, Fifo, &priority);
-    }
-
-    private static unsafe void LowerPriority()
-    {
-        var priority = 0;
-        _ = Libc.SetScheduler(0, Other, &priority);
     }
 }

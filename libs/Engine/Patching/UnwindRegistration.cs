@@ -68,7 +68,7 @@ internal sealed class UnwindRegistration
         var at = thread.Registers.InstructionPointer;
         if (call >= 0 ? MemoryCalls.Contains(call) : at < _home.Start || at >= _home.End) return false;
         _target.ReadMappingsAgain();
-        var unwinder = new Quiescence(_target, _limits, [new ForbiddenRange(_unwinder!.Start, _unwinder.End, _unwinder.Name)]);
+        using var unwinder = new Quiescence(_target, _limits, [new ForbiddenRange(_unwinder!.Start, _unwinder.End, _unwinder.Name)]);
         return unwinder.FindInRegisters(in thread) is null && unwinder.FindInStacks(group) is null;
     }
 }

@@ -164,7 +164,8 @@ internal sealed unsafe class ThreadGroup : IDisposable
                 return false;
             }
             // Yielding would not do: under a real-time priority it gives the CPU to nobody, least of all to the thread waited for.
-            if (spins > 2) Libc.Sleep(nanoseconds: 10_000);
+            // A thread that sleeps comes within some microseconds; one that waits for a CPU must be left one.
+            if (spins > 2) Libc.Sleep(nanoseconds: spins < 8 ? 2_000 : 20_000);
         }
     }
 
