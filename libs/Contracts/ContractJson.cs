@@ -22,6 +22,7 @@ namespace Hotpatch.Contracts;
 [JsonSerializable(typeof(HealthRegressed))]
 [JsonSerializable(typeof(PatchedProcessExited))]
 [JsonSerializable(typeof(PatchDrifted))]
+[JsonSerializable(typeof(NewcomerPatched))]
 [JsonSerializable(typeof(OrderCompleted))]
 public sealed partial class ReportJson : JsonSerializerContext;
 

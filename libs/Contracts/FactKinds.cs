@@ -45,6 +45,7 @@ public static class FactKinds
         ["health_regressed"] = typeof(HealthRegressed),
         ["patched_process_exited"] = typeof(PatchedProcessExited),
         ["patch_drifted"] = typeof(PatchDrifted),
+        ["newcomer_patched"] = typeof(NewcomerPatched),
         ["order_completed"] = typeof(OrderCompleted),
     }.ToFrozenDictionary();
 

@@ -59,7 +59,11 @@ namespace Hotpatch.Contracts.Gateway
     /// <summary>A process that had the patch is gone; the patch went with it.</summary>
     public sealed record PatchedProcessExited(Guid EndpointId, long AgentSequence, Guid PatchId, string Digest, ProcessIdentity Process, DateTimeOffset At);
 
-    /// <summary>Memory no longer is what the journal says.</summary>
+    /// <summary>A process that started, or lost the patch, after the order had ended was given it: the patch is the endpoint's desired state.</summary>
+    /// <param name="ExposedMilliseconds">How long it ran the old code at most: since it started, or since it was last seen with the patch.</param>
+    public sealed record NewcomerPatched(Guid EndpointId, long AgentSequence, Guid PatchId, string Digest, ProcessIdentity Process, int ExposedMilliseconds, DateTimeOffset At);
+
+    /// <summary>Memory no longer is what the journal says: the process lives, and the patch is not in it.</summary>
     public sealed record PatchDrifted(Guid EndpointId, long AgentSequence, Guid PatchId, string Digest, ProcessIdentity Process, string Reason, DateTimeOffset At);
 
     /// <summary>What an endpoint's order came to, over all its processes.</summary>

@@ -31,7 +31,7 @@ public sealed record PatcherRequest
 }
 
 [JsonConverter(typeof(CamelCaseEnum<PatcherVerb>))]
-public enum PatcherVerb { Scan, Verify, Apply, RollBack, Status }
+public enum PatcherVerb { Scan, Verify, Apply, RollBack, Status, Attest }
 
 [JsonConverter(typeof(CamelCaseEnum<PatcherOutcome>))]
 public enum PatcherOutcome
@@ -78,7 +78,13 @@ public sealed record PatcherResult
 
     public string? BuildId { get; init; }
 
-    /// <summary>Patches found in memory (status), lowest level first.</summary>
+    /// <summary>Threads asleep in replaced code that go on there when they wake: apply of a patch whose old and new code may run side by side.</summary>
+    public int OldFrames { get; init; }
+
+    /// <summary>Code in memory that is neither its file's nor a patch's (attest), a sentence each; empty = none.</summary>
+    public IReadOnlyList<string>? Drift { get; init; }
+
+    /// <summary>Patches found in memory (status, attest), lowest level first.</summary>
     public IReadOnlyList<AppliedPatch>? Applied { get; init; }
 
     /// <summary>Processes found (scan).</summary>
@@ -92,7 +98,9 @@ public sealed record AppliedPatch(string Digest, string Name, int Level, string 
 
 /// <param name="Binaries">Build-ids mapped executable, the program first.</param>
 /// <param name="Listening">TCP ports the process listens on, IPv4 or IPv6, lowest first.</param>
-public sealed record ScannedProcess(int Pid, long StartTicks, string Executable, IReadOnlyList<ScannedBinary> Binaries, IReadOnlyList<int> Listening);
+/// <param name="Patches">Digests of the patches its memory holds whole; null when it may not be read.</param>
+public sealed record ScannedProcess(
+    int Pid, long StartTicks, string Executable, IReadOnlyList<ScannedBinary> Binaries, IReadOnlyList<int> Listening, IReadOnlyList<string>? Patches = null);
 
 public sealed record ScannedBinary(string BuildId, string Module);
 

@@ -26,4 +26,11 @@ public sealed class HotpatchEngine(EngineLimits? limits = null)
         using var target = Target.Open(process, _limits);
         return PatchStatus.Of(target);
     }
+
+    /// <summary>Code a process runs that is neither what its files hold nor a patch of ours; empty when all of it is. Stops nobody.</summary>
+    public IReadOnlyList<CodeDrift> Attest(ProcessReference process)
+    {
+        using var target = Target.Open(process, _limits);
+        return Attestation.Of(target);
+    }
 }

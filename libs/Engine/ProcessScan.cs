@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hotpatch.Engine.Elf;
+using Hotpatch.Engine.Patching;
 using Hotpatch.Engine.Ptrace;
 
 namespace Hotpatch.Engine;
@@ -8,7 +9,8 @@ public sealed record FoundBinary(string BuildId, string Module);
 
 /// <param name="Binaries">What it maps executable, the program first.</param>
 /// <param name="Listening">TCP ports it listens on, lowest first.</param>
-public sealed record FoundProcess(int Pid, long StartTicks, string Executable, IReadOnlyList<FoundBinary> Binaries, IReadOnlyList<int> Listening);
+/// <param name="Patches">Digests of the patches that its memory holds whole; null when its memory may not be read.</param>
+public sealed record FoundProcess(int Pid, long StartTicks, string Executable, IReadOnlyList<FoundBinary> Binaries, IReadOnlyList<int> Listening, IReadOnlyList<string>? Patches);
 
 /// <summary>Finds the processes of a machine and the exact binaries they run, by what is mapped, not by what lies on disk under a name.</summary>
 public static class ProcessScan
@@ -42,8 +44,22 @@ public static class ProcessScan
                 buildIds[(first.Device, first.Inode)] = id = BuildId.OfFile($"/proc/{anchor}/map_files/{first.Start:x}-{first.End:x}") ?? BuildId.OfFile($"/proc/{anchor}/root{first.Path}");
             if (id is not null) binaries.Add(new FoundBinary(id, Path.GetFileName(first.Path.Replace(" (deleted)", "", StringComparison.Ordinal))));
         }
+        var patches = Patches(new ProcessReference(pid, started));
         var program = Path.GetFileName(executable.Replace(" (deleted)", "", StringComparison.Ordinal));
-        return new FoundProcess(pid, started, executable, [.. binaries.OrderByDescending(binary => binary.Module == program)], Listening(anchor));
+        return new FoundProcess(pid, started, executable, [.. binaries.OrderByDescending(binary => binary.Module == program)], Listening(anchor), patches);
+    }
+
+    private static List<string>? Patches(ProcessReference process)
+    {
+        try
+        {
+            using var target = Target.Open(process, EngineLimits.Default);
+            return [.. target.Descriptors.Where(target.IsWhole).Select(descriptor => descriptor.Digest)];
+        }
+        catch (EngineFault)
+        {
+            return null;            // gone, or not ours to look at
+        }
     }
 
     private static List<int> Listening(int anchor)

@@ -35,6 +35,10 @@ internal sealed class Holdings
                 var back = data.Deserialize(ReportJson.Default.PatchRolledBack)!;
                 Held.Remove((back.Process.Pid, back.Process.StartTicks, back.Digest));
                 break;
+            case "patch_drifted":
+                var drifted = data.Deserialize(ReportJson.Default.PatchDrifted)!;
+                Held.Remove((drifted.Process.Pid, drifted.Process.StartTicks, drifted.Digest));
+                break;
             case "patched_process_exited":
                 var exited = data.Deserialize(ReportJson.Default.PatchedProcessExited)!;
                 Held.Remove((exited.Process.Pid, exited.Process.StartTicks, exited.Digest));

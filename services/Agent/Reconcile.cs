@@ -11,8 +11,11 @@ namespace Hotpatch.Agent;
 /// </summary>
 internal sealed class Reconcile(Guid endpoint, Journal journal, StandingOrders orders, PatcherRunner patcher, PackageStore packages, PatchWork work, AgentOptions options, TimeProvider clock)
 {
+    private DateTimeOffset _lastLook = DateTimeOffset.MinValue;
+
     public async Task Once(CancellationToken ct)
     {
+        var look = clock.GetUtcNow();
         var processes = await patcher.Scan(ct);
         await work.SettleIntents(processes, ct);
         ReportInventory(processes);
@@ -25,6 +28,7 @@ internal sealed class Reconcile(Guid endpoint, Journal journal, StandingOrders o
             // The patch stays the desired state: a process that started since gets it too.
             else if (order.Kind == OrderKind.Apply && result == OrderResult.Healthy) await ApplyToNewcomers(order, processes, ct);
         }
+        _lastLook = look;
     }
 
     private async Task Apply(StandingOrder order, IReadOnlyList<ScannedProcess> processes, CancellationToken ct)
@@ -61,11 +65,16 @@ internal sealed class Reconcile(Guid endpoint, Journal journal, StandingOrders o
         var holdings = Now();
         if (await packages.Get(order.Digest, ct) is not { } package) return;
         var fresh = Targets(processes, package).Where(target => !Has(holdings.Held.Keys, target.Process, order) && !Has(holdings.Refused, target.Process, order)).ToList();
-        foreach (var (process, buildId) in fresh) await ApplyTo(order, process, buildId, package.Manifest.Probes, ct);
+        foreach (var (process, buildId) in fresh)
+        {
+            if ((await ApplyTo(order, process, buildId, package.Manifest.Probes, ct)).Result != WorkResult.Done) continue;
+            var exposed = clock.GetUtcNow() - Latest(StartOf(process), _lastLook);
+            journal.Record(sequence => new NewcomerPatched(endpoint, sequence, order.PatchId, order.Digest, PatchWork.Identify(process), (int)Math.Min(exposed.TotalMilliseconds, int.MaxValue), clock.GetUtcNow()), order.TraceParent);
+        }
         if (fresh.Count > 0) await Watch(order, fresh, package.Manifest.Probes, ct);
     }
 
-    private async Task<(WorkResult, int, string?)> ApplyTo(StandingOrder order, ScannedProcess process, string buildId, IReadOnlyList<HealthProbe> probes, CancellationToken ct)
+    private async Task<(WorkResult Result, int Stop, string? Reason)> ApplyTo(StandingOrder order, ScannedProcess process, string buildId, IReadOnlyList<HealthProbe> probes, CancellationToken ct)
     {
         if (Now().Held.TryGetValue((process.Pid, process.StartTicks, order.Digest), out var held)) return (WorkResult.Done, held.StopMicroseconds, null);
         if (await HealthProbes.Ask(process, probes, ct) is { } sick)
@@ -156,9 +165,20 @@ internal sealed class Reconcile(Guid endpoint, Journal journal, StandingOrders o
 
     private void ReportExits(IReadOnlyList<ScannedProcess> processes)
     {
-        foreach (var held in Now().Held.Values.Where(held => !processes.Any(process => process.Pid == held.Process.Pid && process.StartTicks == held.Process.StartTicks)))
-            journal.Record(sequence => new PatchedProcessExited(endpoint, sequence, held.PatchId, held.Digest, held.Process, clock.GetUtcNow()), null);
+        foreach (var held in Now().Held.Values)
+        {
+            var process = processes.FirstOrDefault(process => process.Pid == held.Process.Pid && process.StartTicks == held.Process.StartTicks);
+            if (process is null) journal.Record(sequence => new PatchedProcessExited(endpoint, sequence, held.PatchId, held.Digest, held.Process, clock.GetUtcNow()), null);
+            else if (process.Patches is { } inMemory && !inMemory.Contains(held.Digest))
+                journal.Record(sequence => new PatchDrifted(
+                    endpoint, sequence, held.PatchId, held.Digest, held.Process, "it executed a program again, loaded the library anew, or somebody changed its code", clock.GetUtcNow()), null);
+        }
     }
+
+    // The kernel counts in hundredths of a second for proc(5), whatever its own tick is (USER_HZ).
+    private DateTimeOffset StartOf(ScannedProcess process) => clock.GetUtcNow() - TimeSpan.FromMilliseconds(Environment.TickCount64) + TimeSpan.FromMilliseconds(process.StartTicks * 10);
+
+    private static DateTimeOffset Latest(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 
     private static List<(ScannedProcess Process, string BuildId)> Targets(IReadOnlyList<ScannedProcess> processes, PatchPackage package) =>
         [.. processes.SelectMany(process => process.Binaries.Where(binary => package.TargetFor(binary.BuildId) is not null).Take(1).Select(binary => (process, binary.BuildId)))];

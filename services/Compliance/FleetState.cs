@@ -75,7 +75,14 @@ public sealed class FleetState
             case PatchFaulted faulted: Of(faulted.EndpointId, faulted.PatchId, at, $"failed at {faulted.Stage}: {faulted.Reason} ({faulted.Undone})").Trouble("faulted", faulted.Reason); break;
             case HealthVerified verified: Of(verified.EndpointId, verified.PatchId, at, $"process {verified.Process.Pid} is healthy ({verified.Probe}) after {verified.ElapsedSeconds} s"); break;
             case HealthRegressed regressed: Of(regressed.EndpointId, regressed.PatchId, at, $"process {regressed.Process.Pid} fails {regressed.Probe}: {regressed.Reason}"); break;
-            case PatchDrifted drifted: Of(drifted.EndpointId, drifted.PatchId, at, $"process {drifted.Process.Pid} drifted: {drifted.Reason}").Trouble("drifted", drifted.Reason); break;
+            case PatchDrifted drifted:
+                var lost = Of(drifted.EndpointId, drifted.PatchId, at, $"process {drifted.Process.Pid} lost the patch: {drifted.Reason}");
+                lost.Processes.Remove((drifted.Process.Pid, drifted.Process.StartTicks));
+                lost.Trouble("drifted", drifted.Reason);
+                break;
+            case NewcomerPatched newcomer:
+                Of(newcomer.EndpointId, newcomer.PatchId, at, $"process {newcomer.Process.Pid} ran the old code for at most {newcomer.ExposedMilliseconds.ToString("N0", CultureInfo.InvariantCulture)} ms after the rollout");
+                break;
             case OrderCompleted completed:
                 Of(completed.EndpointId, completed.PatchId, at, $"order ended: {Word(completed.Result)}{(completed.Reason is null ? "" : $", {completed.Reason}")}").End(completed);
                 break;

@@ -66,7 +66,11 @@ public sealed class Endpoint
             case PatchFaulted faulted: Reported(faulted.AgentSequence, faulted.At); break;
             case HealthVerified verified: Reported(verified.AgentSequence, verified.At); break;
             case HealthRegressed regressed: Reported(regressed.AgentSequence, regressed.At); break;
-            case PatchDrifted drifted: Reported(drifted.AgentSequence, drifted.At); break;
+            case PatchDrifted drifted:
+                Patches.RemoveAll(patch => Same(patch, drifted.Process, drifted.Digest));
+                Reported(drifted.AgentSequence, drifted.At);
+                break;
+            case NewcomerPatched newcomer: Reported(newcomer.AgentSequence, newcomer.At); break;
             default: throw new InvalidOperationException($"An endpoint's stream cannot hold a {fact.GetType().Name}.");
         }
     }

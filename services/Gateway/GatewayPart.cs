@@ -18,7 +18,7 @@ public sealed class GatewayPart : ServicePart
     public static readonly Type[] Facts =
     [
         typeof(EndpointEnrolled), typeof(InventoryReported), typeof(PatchOffered), typeof(PatchWithdrawn), typeof(PatchApplied), typeof(PatchRolledBack), typeof(PatchRefused),
-        typeof(PatchFaulted), typeof(HealthVerified), typeof(HealthRegressed), typeof(PatchedProcessExited), typeof(PatchDrifted), typeof(OrderCompleted),
+        typeof(PatchFaulted), typeof(HealthVerified), typeof(HealthRegressed), typeof(PatchedProcessExited), typeof(PatchDrifted), typeof(NewcomerPatched), typeof(OrderCompleted),
     ];
 
     /// <summary>Agents speak gRPC over HTTP/2 on a port of their own; the REST port stays as <c>--urls</c> names it.</summary>

@@ -145,6 +145,7 @@ public sealed partial class ReportIngest(IDocumentStore store, ILogger<ReportIng
         HealthRegressed regressed => (regressed.EndpointId, regressed.AgentSequence),
         PatchedProcessExited exited => (exited.EndpointId, exited.AgentSequence),
         PatchDrifted drifted => (drifted.EndpointId, drifted.AgentSequence),
+        NewcomerPatched newcomer => (newcomer.EndpointId, newcomer.AgentSequence),
         OrderCompleted completed => (completed.EndpointId, completed.AgentSequence),
         _ => default,
     };

@@ -20,6 +20,7 @@ internal static class Answer
                 PatcherVerb.Apply => Apply(request),
                 PatcherVerb.RollBack => RollBack(request),
                 PatcherVerb.Status => Status(request),
+                PatcherVerb.Attest => Status(request) with { Drift = [.. new HotpatchEngine().Attest(new ProcessReference(request.Pid, request.StartTicks)).Select(drift => drift.ToString())] },
                 _ => Refused("request.verb", "The verb is not known. See --help."),
             };
         }
@@ -41,7 +42,7 @@ internal static class Answer
     {
         Outcome = PatcherOutcome.Done,
         Processes = [.. ProcessScan.Run(scope).Select(found => new ScannedProcess(
-            found.Pid, found.StartTicks, found.Executable, [.. found.Binaries.Select(binary => new ScannedBinary(binary.BuildId, binary.Module))], found.Listening))],
+            found.Pid, found.StartTicks, found.Executable, [.. found.Binaries.Select(binary => new ScannedBinary(binary.BuildId, binary.Module))], found.Listening, found.Patches))],
     };
 
     private static PatcherResult Verify(PatcherRequest request)
@@ -87,6 +88,7 @@ internal static class Answer
         Threads = report.Threads,
         StopMicroseconds = report.StopMicroseconds,
         Attempts = report.Attempts,
+        OldFrames = report.OldFrames,
     };
 
     private static PatcherResult Refused(string code, string reason) => new() { Outcome = PatcherOutcome.Refused, Code = code, Reason = reason, Undone = "nothing was changed" };

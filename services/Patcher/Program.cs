@@ -15,6 +15,7 @@ if (args is ["--help" or "-h"])
           {"verb":"apply","pid":4711,"startTicks":0,"package":"fix.hpatch","trustFolder":"/etc/hotpatch/trust"}
           {"verb":"rollBack","pid":4711,"digest":"sha256:..."}
           {"verb":"status","pid":4711}
+          {"verb":"attest","pid":4711}
 
         Exit code 0 when it could answer at all, 2 for a request it cannot read.
         """);

@@ -6,7 +6,9 @@ using Hotpatch.Packaging;
 namespace Hotpatch.Engine.Patching;
 
 /// <param name="Already">The patch was in memory before; nothing was changed.</param>
-public sealed record PatchReport(bool Already, string BuildId, int Sites, int Threads, int StopMicroseconds, int Attempts);
+/// <param name="Threads">Threads that were stopped; with <paramref name="Attempts"/> 0 when nobody was.</param>
+/// <param name="OldFrames">Threads asleep in replaced code, to go on there: only where old and new code may run side by side.</param>
+public sealed record PatchReport(bool Already, string BuildId, int Sites, int Threads, int StopMicroseconds, int Attempts, int OldFrames = 0);
 
 /// <summary>
 /// Puts a patch into a process. In this order, each step with its reverse: read and check (nothing to undo), link (nothing is written),
@@ -57,7 +59,7 @@ internal sealed class ApplyPatch(EngineLimits limits)
         CrashPoint.Reach("released");
         (descriptor.StopMicroseconds, descriptor.Threads, descriptor.Attempts) = (report.StopMicroseconds, report.Threads, report.Attempts);
         descriptor.WriteMeasures(target.Memory);
-        return Report(descriptor, already: false);
+        return Report(descriptor, already: false) with { OldFrames = descriptor.MayMix ? OldFrames.Count(target, descriptor, limits) : 0 };
     }
 
     /// <summary>

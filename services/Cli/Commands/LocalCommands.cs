@@ -33,21 +33,34 @@ internal static class LocalCommands
 
     public static Command Status() => Look("status", "Show the patches a process holds, from its own memory", attest: false);
 
-    public static Command Attest() => Look("attest", "Prove that a process's patches are what was put in; exit code 1 when not", attest: true);
+    public static Command Attest() => Look("attest", "Prove that all code a process runs is its files' or a known patch's; exit code 1 when not", attest: true);
 
     private static Command Look(string name, string description, bool attest)
     {
         var command = new Command(name, description) { Pid, Patcher };
         command.SetAction(async (parsed, ct) =>
         {
-            var result = await PatcherProcess.Ask(new PatcherRequest { Verb = PatcherVerb.Status, Pid = parsed.GetValue(Pid) }, parsed.GetValue(Patcher), ct);
+            var result = await PatcherProcess.Ask(new PatcherRequest { Verb = attest ? PatcherVerb.Attest : PatcherVerb.Status, Pid = parsed.GetValue(Pid) }, parsed.GetValue(Patcher), ct);
             if (result.Outcome != PatcherOutcome.Done) return Report(parsed, result, "", "");
-            Output.List(parsed, result.Applied ?? [], patch => patch.Digest, $"Process {parsed.GetValue(Pid)} holds no patch.",
+            if (attest && GlobalOptions.IsJson(parsed)) Output.Json(result);
+            else Output.List(parsed, result.Applied ?? [], patch => patch.Digest, $"Process {parsed.GetValue(Pid)} holds no patch.",
                 table => table.AddColumns("patch").AddColumn(new TableColumn("level").RightAligned()).AddColumns("digest", "active", "intact").AddColumn(new TableColumn("sites").RightAligned()).AddColumn(new TableColumn("stop").RightAligned()).AddColumn("finding"),
                 patch => [Output.Text(patch.Name), $"{patch.Level}", patch.Digest, patch.Active ? "yes" : "no", patch.Intact ? "[green]✔ yes[/]" : "[red]✖ no[/]", $"{patch.Sites}", Output.Micros(patch.StopMicroseconds), Output.Text(patch.Finding)]);
-            return attest && (result.Applied ?? []).Any(patch => !patch.Intact) ? ExitCodes.Failure : ExitCodes.Ok;
+            return attest ? Verdict(parsed, result) : ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static int Verdict(ParseResult parsed, PatcherResult result)
+    {
+        var drift = result.Drift ?? [];
+        var isProven = drift.Count == 0 && (result.Applied ?? []).All(patch => patch.Intact);
+        if (!GlobalOptions.IsJson(parsed))
+        {
+            foreach (var line in drift) Output.Out.MarkupLine($"[red]✖[/] {Output.Text(line)}");
+            if (isProven) Output.Out.MarkupLine("[green]✔[/] all code that is mapped from files is what the files hold, or a patch's");
+        }
+        return isProven ? ExitCodes.Ok : ExitCodes.Failure;
     }
 
     private static int Report(ParseResult parsed, PatcherResult result, string done, string already)
@@ -59,7 +72,7 @@ internal static class LocalCommands
                 if (!GlobalOptions.IsJson(parsed))
                     Output.Out.MarkupLine(result.Outcome == PatcherOutcome.Already
                         ? $"the patch {already}; nothing was changed"
-                        : $"[green]✔[/] {done}: {result.Sites} functions, {Stop(result)}");
+                        : $"[green]✔[/] {done}: {result.Sites} functions, {Stop(result)}{(result.OldFrames > 0 ? $"; {result.OldFrames} threads sleep in the old code and finish there" : "")}");
                 return ExitCodes.Ok;
             default:
                 throw new CliFault(ExitOf(result.Outcome), (result.Reason ?? "It did not happen.") + (result.Undone is null ? "" : $"\n  state: {result.Undone}"), result.Code);
