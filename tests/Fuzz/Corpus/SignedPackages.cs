@@ -48,7 +48,7 @@ public sealed class SignedPackages : IDisposable
         Members =
         [
             Signed(Package("tiny-1", [[1, 2, 3]])),
-            Signed(Package("object-1", [CompiledPrograms.Replacements[0], CompiledPrograms.CompanionObject])),
+            Signed(Package("object-1", [CompiledPrograms.CompanionObject, [1, 2, 3, 4]])),
             Signed(PackageWriter.Sign(Package("two-signers-1", [[0]]), stranger)),
         ];
     }
