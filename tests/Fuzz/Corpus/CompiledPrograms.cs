@@ -51,7 +51,7 @@ public static class CompiledPrograms
     private const string Versioned = "int f_old(void) { return 1; } int f_new(void) { return 2; }\n"
         + "__asm__(\".symver f_old,f@V1\"); __asm__(\".symver f_new,f@@V2\");\n";
 
-    private static readonly Lazy<CompiledFiles> Built = new(Compile);
+    private static readonly Lazy<CompiledFiles> Built = new(CompileAll);
 
     /// <summary>The program that the patch object is linked against; at a fixed address, not stripped.</summary>
     public static byte[] RunningProgram => Built.Value.Running;
@@ -67,40 +67,45 @@ public static class CompiledPrograms
 
     private sealed record CompiledFiles(byte[] Running, IReadOnlyList<byte[]> Replacements, byte[] Companion, IReadOnlyList<byte[]> Programs);
 
-    private static CompiledFiles Compile()
+    /// <summary>What gcc makes of one file, <c>in.c</c>, and a linker's version script where there is one (<c>versions</c>).</summary>
+    public static byte[] Compile(string source, string flags, string versions = "")
     {
         var folder = Directory.CreateTempSubdirectory("hotpatch-corpus-");
         try
         {
-            byte[] Make(string source, string flags, string? alsoNeeds = null)
-            {
-                File.WriteAllText(Path.Combine(folder.FullName, "in.c"), source);
-                if (alsoNeeds is not null) File.WriteAllText(Path.Combine(folder.FullName, "versions"), alsoNeeds);
-                Gcc(folder.FullName, $"{flags} -o out in.c");
-                return File.ReadAllBytes(Path.Combine(folder.FullName, "out"));
-            }
-            var running = Make(Running, "-O1 -no-pie -fno-pie -rdynamic");
-            return new CompiledFiles(
-                running,
-                [
-                    Make(Replacement, "-c -O2 -fPIC -ffunction-sections -fdata-sections"),
-                    Make(Replacement, "-c -O1 -fno-pie -ffunction-sections"),
-                    Make(Replacement, "-c -O0 -fPIE -g0"),
-                    Make(Replacement, "-c -O2 -fno-pie -mcmodel=large"),
-                ],
-                Make(Companion, "-c -O2 -fPIE -ffunction-sections"),
-                [
-                    running,
-                    Make(Running, "-O2 -pie -fPIE -s"),
-                    Make(Versioned, "-O2 -fPIC -shared -Wl,--version-script=versions", "V1 { f; }; V2 { f; } V1;"),
-                    Make("void _start(void) { for (;;) { } }", "-O2 -static -nostdlib"),
-                    .. SystemFiles(),
-                ]);
+            File.WriteAllText(Path.Combine(folder.FullName, "in.c"), source);
+            File.WriteAllText(Path.Combine(folder.FullName, "versions"), versions);
+            Gcc(folder.FullName, $"{flags} -o out in.c");
+            return File.ReadAllBytes(Path.Combine(folder.FullName, "out"));
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>A library whose <c>f</c> has an old, hidden version and a default one.</summary>
+    public static byte[] VersionedLibrary() => Compile(Versioned, "-O2 -fPIC -shared -Wl,--version-script=versions", "V1 { f; }; V2 { f; } V1;");
+
+    private static CompiledFiles CompileAll()
+    {
+        var running = Compile(Running, "-O1 -no-pie -fno-pie -rdynamic");
+        return new CompiledFiles(
+            running,
+            [
+                Compile(Replacement, "-c -O2 -fPIC -ffunction-sections -fdata-sections"),
+                Compile(Replacement, "-c -O1 -fno-pie -ffunction-sections"),
+                Compile(Replacement, "-c -O0 -fPIE -g0"),
+                Compile(Replacement, "-c -O2 -fno-pie -mcmodel=large"),
+            ],
+            Compile(Companion, "-c -O2 -fPIE -ffunction-sections"),
+            [
+                running,
+                Compile(Running, "-O2 -pie -fPIE -s"),
+                VersionedLibrary(),
+                Compile("void _start(void) { for (;;) { } }", "-O2 -static -nostdlib"),
+                .. SystemFiles(),
+            ]);
     }
 
     private static IEnumerable<byte[]> SystemFiles() =>

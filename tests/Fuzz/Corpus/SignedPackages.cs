@@ -37,42 +37,36 @@ public sealed record PackageParts(byte[] Manifest, byte[] Payload, byte[] Signat
 /// <summary>Packages signed with a key that is trusted here and nowhere else.</summary>
 public sealed class SignedPackages : IDisposable
 {
-    private readonly ECDsa _key;
+    private readonly RepeatableKey _key = new("trusted");
 
     public SignedPackages()
     {
-        // Always the same key: a file kept from a finding must be as trusted in the next run.
-        _key = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = SHA256.HashData("the fuzzer's throw-away key"u8) });
-        KeyId = Trust.Add(_key.ExportSubjectPublicKeyInfoPem());
-        using var stranger = SigningKey.Generate();
+        using var stranger = new RepeatableKey("a stranger");
+        Trust.Add(_key.PublicPem);
+        var twice = PackageParts.Of(PackageWriter.ToBytes(Package("two-signers-1", [[0]])));
         Members =
         [
-            Signed(Package("tiny-1", [[1, 2, 3]])),
-            Signed(Package("object-1", [CompiledPrograms.CompanionObject, [1, 2, 3, 4]])),
-            Signed(PackageWriter.Sign(Package("two-signers-1", [[0]]), stranger)),
+            Sign(PackageParts.Of(PackageWriter.ToBytes(Package("tiny-1", [[1, 2, 3]])))),
+            Sign(PackageParts.Of(PackageWriter.ToBytes(Package("object-1", [CompiledPrograms.CompanionObject, [1, 2, 3, 4]])))),
+            Sign(twice, [stranger.Sign(twice.SignatureInput())]),
         ];
     }
 
     public TrustStore Trust { get; } = new();
-    public string KeyId { get; }
+    public string KeyId => _key.Id;
     public IReadOnlyList<byte[]> Members { get; }
 
     /// <summary>The same content, signed anew.</summary>
     public byte[] Sign(PackageParts parts, IEnumerable<SignatureEntry>? others = null)
     {
-        var signature = Convert.ToBase64String(_key.SignData(parts.SignatureInput(), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence));
-        List<SignatureEntry> entries = [.. others ?? [], new SignatureEntry(KeyId, "ecdsa-p256-sha256", signature)];
+        List<SignatureEntry> entries = [.. others ?? [], _key.Sign(parts.SignatureInput())];
         return (parts with { Signatures = JsonSerializer.SerializeToUtf8Bytes(entries, JsonSerializerOptions.Web) }).ToFile();
     }
 
     /// <summary>Whether the key really signed this content: the question that <see cref="PackageReader.ReadTrusted"/> answers, asked without it.</summary>
-    public bool Signature(PatchPackage package, PackageParts parts) =>
-        package.Signatures.Any(entry => entry.KeyId == KeyId
-            && _key.VerifyData(parts.SignatureInput(), Convert.FromBase64String(entry.Signature), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence));
+    public bool IsSigned(PatchPackage package, PackageParts parts) => package.Signatures.Any(entry => _key.Verifies(parts.SignatureInput(), entry));
 
     public void Dispose() => _key.Dispose();
-
-    private byte[] Signed(PatchPackage package) => Sign(PackageParts.Of(PackageWriter.ToBytes(package)), package.Signatures);
 
     private static PatchPackage Package(string name, byte[][] objects) => PackageWriter.Create(
         new PatchManifest

@@ -3,20 +3,32 @@ using Hotpatch.Tests.Fuzz.Mutation;
 
 namespace Hotpatch.Tests.Fuzz.Parsers;
 
-/// <summary><see cref="ElfImage.Parse"/>, and everything that is read when somebody asks for it; <see cref="BuildId.OfFile"/> of every eighth.</summary>
-public sealed class ElfParser(string name, IReadOnlyList<byte[]> corpus) : IFuzzedParser, IDisposable
+/// <summary><see cref="ElfImage.Parse"/>, and everything that is read when somebody asks for it; and <see cref="BuildId.OfFile"/>.</summary>
+public sealed class ElfParser : IFuzzedParser, IDisposable
 {
+    private readonly IReadOnlyList<byte[]> _corpus;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hotpatch-fuzz-");
+    private readonly string _path;
+    private readonly FileStream _file;
 
-    public string Name => name;
+    public ElfParser(string name, IReadOnlyList<byte[]> corpus)
+    {
+        Name = name;
+        _corpus = corpus;
+        _path = Path.Combine(_folder.FullName, "input");
+        // Written over, not anew: file systems flush what replaces a file.
+        _file = new FileStream(_path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.ReadWrite, BufferSize = 0 });
+    }
 
-    public byte[] Make(Dice dice) => ElfEdits.Mutate(dice, corpus);
+    public string Name { get; }
+
+    public byte[] Make(Dice dice) => ElfEdits.Mutate(dice, _corpus);
 
     public bool Accepts(byte[] input)
     {
         try
         {
-            if (input.Length % 8 == 0) ReadHead(input);
+            ReadHead(input);
             Walk(ElfImage.Parse(input));
             return true;
         }
@@ -26,13 +38,18 @@ public sealed class ElfParser(string name, IReadOnlyList<byte[]> corpus) : IFuzz
         }
     }
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose()
+    {
+        _file.Dispose();
+        _folder.Delete(recursive: true);
+    }
 
     private void ReadHead(byte[] input)
     {
-        var file = Path.Combine(_folder.FullName, "head");
-        File.WriteAllBytes(file, input);
-        BuildId.OfFile(file);
+        RandomAccess.SetLength(_file.SafeFileHandle, input.Length);
+        RandomAccess.Write(_file.SafeFileHandle, input, 0);
+        var id = BuildId.OfFile(_path);
+        WrongAnswer.Unless(id is null || id.Length > 0 && id.Length <= 2 * input.Length, "A build-id longer than the file.");
     }
 
     private static void Walk(ElfImage image)

@@ -37,9 +37,11 @@ public sealed class RelocationsParser : IFuzzedParser, IDisposable
 
     public byte[] Make(Dice dice) => ElfEdits.Mutate(dice, CompiledPrograms.Replacements);
 
-    public bool Accepts(byte[] input)
+    public bool Accepts(byte[] input) => input.Length > 0 && Refusal(input) is null;        // a package holds no empty object
+
+    /// <summary>Why the linker refuses an object as the replacement's, by the fault's code; null when it links.</summary>
+    public string? Refusal(byte[] input)
     {
-        if (input.Length == 0) return false;        // what a package can not hold
         var package = PackageWriter.Create(_manifest, [[input, CompiledPrograms.CompanionObject]]);
         var manifest = package.Manifest.Targets[0];
         try
@@ -49,11 +51,11 @@ public sealed class RelocationsParser : IFuzzedParser, IDisposable
             WrongAnswer.Unless(linked.Length <= PatchLinker.RegionBytesMax, "The region is larger than the bound.");
             WrongAnswer.Unless(linked.Code.Length % 4096 == 0 && linked.ReadOnly.Length % 4096 == 0, "Pages would be shared between code and data.");
             WrongAnswer.Unless(linked.Replacements.All(address => address >= linked.Start && address < linked.ReadOnlyStart), "A function is replaced by what is no code of the patch.");
-            return true;
+            return null;
         }
-        catch (EngineFault)
+        catch (EngineFault fault)
         {
-            return false;
+            return fault.Code;
         }
     }
 
