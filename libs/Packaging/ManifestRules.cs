@@ -6,17 +6,21 @@ namespace Hotpatch.Packaging;
 /// <summary>What a well-formed manifest must also hold to before anybody acts on it.</summary>
 internal static partial class ManifestRules
 {
-    [GeneratedRegex("^[a-z0-9][a-z0-9._-]{0,63}$")]
+    // \z, not $: that would let a line feed at the end pass.
+    [GeneratedRegex(@"^[a-z0-9][a-z0-9._-]{0,63}\z")]
     private static partial Regex NamePattern();
 
-    [GeneratedRegex("^[0-9a-f]{16,128}$")]
+    [GeneratedRegex(@"^[0-9a-f]{16,128}\z")]
     private static partial Regex BuildIdPattern();
 
-    [GeneratedRegex("^[0-9a-f]{64}$")]
+    [GeneratedRegex(@"^[0-9a-f]{64}\z")]
     private static partial Regex Sha256Pattern();
 
     public static void Check(PatchManifest manifest, ReadOnlyMemory<byte> payload)
     {
+        RequireEntries(manifest.Advisories, "advisories");
+        RequireEntries(manifest.Targets, "targets");
+        RequireEntries(manifest.Probes, "probes");
         Require(NamePattern().IsMatch(manifest.Name), "its name must be lower-case letters, digits, '.', '_' or '-', at most 64.");
         Require(manifest.Level is >= 1 and <= 1_000_000, "its level must be between 1 and 1,000,000.");
         Require(manifest.Severity is "low" or "medium" or "high" or "critical", "its severity must be low, medium, high or critical.");
@@ -27,6 +31,8 @@ internal static partial class ManifestRules
         Require(manifest.Probes.Count <= PackageLimits.ProbesMax, $"at most {PackageLimits.ProbesMax} probes are allowed.");
         foreach (var probe in manifest.Probes) CheckProbe(probe);
         foreach (var target in manifest.Targets) CheckTarget(target, payload);
+        // Objects that lie over one another would be read and hashed far more often than the file is long.
+        Require(manifest.Targets.Sum(target => target.Objects.Sum(entry => (long)entry.Length)) <= payload.Length, "its objects are together longer than the payload.");
     }
 
     private static void CheckProbe(HealthProbe probe)
@@ -39,6 +45,10 @@ internal static partial class ManifestRules
 
     private static void CheckTarget(TargetManifest target, ReadOnlyMemory<byte> payload)
     {
+        RequireEntries(target.Functions, "functions");
+        RequireEntries(target.Symbols, "symbols");
+        RequireEntries(target.Objects, "objects");
+        Require(Enum.IsDefined(target.Consistency), $"target {target.Module} has a consistency that is not known.");
         Require(BuildIdPattern().IsMatch(target.BuildId), "a build-id must be 16 to 128 lower-case hex digits.");
         Require(target.Functions.Count is >= 1 and <= PackageLimits.FunctionsMax, $"target {target.Module} must replace 1 to {PackageLimits.FunctionsMax} functions.");
         Require(target.Symbols.Count <= PackageLimits.SymbolsMax, $"target {target.Module} binds too many symbols.");
@@ -52,7 +62,10 @@ internal static partial class ManifestRules
         }
         Require(target.Functions.Select(function => function.Address).Distinct().Count() == target.Functions.Count, $"target {target.Module} replaces one address twice.");
         foreach (var symbol in target.Symbols)
+        {
+            Require(Enum.IsDefined(symbol.Kind), $"symbol {symbol.Name} is of a kind that is not known.");
             Require(symbol.Object == -1 || (uint)symbol.Object < (uint)target.Objects.Count, $"symbol {symbol.Name} names object {symbol.Object}, which is not there.");
+        }
         foreach (var entry in target.Objects) CheckObject(entry, payload);
     }
 
@@ -62,6 +75,9 @@ internal static partial class ManifestRules
         var bytes = payload.Span.Slice((int)entry.Offset, entry.Length);
         Require(Convert.ToHexStringLower(SHA256.HashData(bytes)) == entry.Sha256, $"object {entry.Name} does not match its sha256.");
     }
+
+    // The JSON reader sees to members that must not be null, but not to a list's entries.
+    private static void RequireEntries(IReadOnlyList<object?> list, string what) => Require(!list.Contains(null), $"one of its {what} is null.");
 
     private static void Require(bool holds, string otherwise)
     {

@@ -79,6 +79,7 @@ public static class PackageReader
         try
         {
             var entries = JsonSerializer.Deserialize(block.Span, ManifestJson.Default.ListSignatureEntry) ?? [];
+            if (entries.Contains(null!)) throw PackageFault.Altered("signature block");
             return entries.Count <= PackageLimits.SignaturesMax ? entries : throw PackageFault.Oversized("signature list", entries.Count, PackageLimits.SignaturesMax);
         }
         catch (JsonException)

@@ -19,7 +19,7 @@ public static class BuildId
             var nameEnd = 12 + ((ulong)nameLength + 3 & ~3UL);
             var end = nameEnd + ((ulong)length + 3 & ~3UL);
             if (nameEnd + length > (ulong)notes.Length) return null;
-            if (type == GnuBuildId && nameLength == 4 && notes.Slice(12, 3).SequenceEqual("GNU"u8))
+            if (type == GnuBuildId && nameLength == 4 && length > 0 && notes.Slice(12, 3).SequenceEqual("GNU"u8))
                 return Convert.ToHexStringLower(notes.Slice((int)nameEnd, (int)length));
             if (end > (ulong)notes.Length) return null;
             notes = notes[(int)end..];
@@ -50,9 +50,8 @@ public static class BuildId
         var count = BinaryPrimitives.ReadUInt16LittleEndian(head[56..]);
         for (var i = 0; i < count; i++)
         {
-            var at = table + (ulong)i * 56;
-            if (at + 56 > (ulong)head.Length) return null;
-            var header = head[(int)at..];
+            if (table > (ulong)head.Length || (ulong)head.Length - table < (ulong)(i + 1) * 56) return null;
+            var header = head[((int)table + i * 56)..];
             if (BinaryPrimitives.ReadUInt32LittleEndian(header) != ElfSegment.Note) continue;
             var offset = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
             var size = BinaryPrimitives.ReadUInt64LittleEndian(header[32..]);

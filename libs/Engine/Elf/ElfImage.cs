@@ -11,18 +11,27 @@ public sealed class ElfImage
 {
     private const int HeaderBytes = 64, SectionHeaderBytes = 64, SegmentHeaderBytes = 56, SymbolBytes = 24, RelaBytes = 24;
     private const int SectionsMax = 1 << 17, SymbolsMax = 1 << 21;
+    // Linux loads no program with more (64 KiB of headers, fs/binfmt_elf.c).
+    private const int SegmentsMax = (64 << 10) / SegmentHeaderBytes;
+    // Names may share the ends of one another, notes may lie within one another: a file of megabytes can so spell out terabytes. Honest
+    // files stay below their own size.
+    private const int BytesPerByteMax = 8;
     private const ushort MachineX64 = 62;
 
     private readonly ReadOnlyMemory<byte> _bytes;
     private IReadOnlyList<ElfSymbol>? _symbols;
     private IReadOnlyList<ElfSymbol>? _dynamicSymbols;
+    private readonly ElfSection? _versions;
+    private long _nameBytesLeft;
 
     private ElfImage(ReadOnlyMemory<byte> bytes, ElfType type, IReadOnlyList<ElfSegment> segments)
     {
         _bytes = bytes;
         Type = type;
         Segments = segments;
+        _nameBytesLeft = (long)bytes.Length * BytesPerByteMax;
         Sections = ReadSections();
+        _versions = Sections.FirstOrDefault(section => section.Type == ElfSection.SymbolVersions);
         BuildId = FindBuildId();
     }
 
@@ -56,6 +65,7 @@ public sealed class ElfImage
     public ElfSection? Section(string name) => Sections.FirstOrDefault(section => section.Name == name);
 
     /// <summary>The relocations that apply to a section, in file order.</summary>
+    /// <exception cref="ElfFault">While they are read: they lie outside the file, or name a symbol that no table can hold.</exception>
     public IEnumerable<ElfRelocation> RelocationsOf(ElfSection rela)
     {
         var count = rela.Size / RelaBytes;
@@ -64,6 +74,7 @@ public sealed class ElfImage
         {
             var entry = _bytes.Span.Slice((int)(rela.Offset + i * RelaBytes), RelaBytes);
             var info = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
+            if (info >> 32 >= SymbolsMax) throw new ElfFault("A relocation names a symbol that is not there.");
             yield return new ElfRelocation(
                 BinaryPrimitives.ReadUInt64LittleEndian(entry), (uint)info, (int)(info >> 32), BinaryPrimitives.ReadInt64LittleEndian(entry[16..]));
         }
@@ -80,7 +91,7 @@ public sealed class ElfImage
         {
             if (segment.Type != ElfSegment.Load || address < segment.Address || address - segment.Address >= segment.FileSize) continue;
             var inside = address - segment.Address;
-            return segment.FileSize - inside >= (ulong)length ? Slice(segment.Offset + inside, (ulong)length) : [];
+            return segment.FileSize - inside >= (ulong)length && Holds(segment.Offset, inside + (ulong)length) ? Slice(segment.Offset + inside, (ulong)length) : [];
         }
         return [];
     }
@@ -88,15 +99,15 @@ public sealed class ElfImage
     /// <summary>Whether a dynamic symbol is a hidden (not the default) version of its name.</summary>
     public bool IsHiddenVersion(ElfSymbol dynamic)
     {
-        var versions = Sections.FirstOrDefault(section => section.Type == ElfSection.SymbolVersions);
-        if (versions is null || (ulong)dynamic.Index * 2 + 2 > versions.Size) return false;
-        return (BinaryPrimitives.ReadUInt16LittleEndian(BytesOf(versions)[(dynamic.Index * 2)..]) & 0x8000) != 0;
+        if (_versions is null || (ulong)dynamic.Index * 2 + 2 > _versions.Size) return false;
+        return (BinaryPrimitives.ReadUInt16LittleEndian(BytesOf(_versions)[(dynamic.Index * 2)..]) & 0x8000) != 0;
     }
 
     private static List<ElfSegment> ReadSegments(ReadOnlySpan<byte> span)
     {
         var offset = BinaryPrimitives.ReadUInt64LittleEndian(span[32..]);
         var count = BinaryPrimitives.ReadUInt16LittleEndian(span[56..]);
+        if (count > SegmentsMax) throw new ElfFault("The program headers are more than any system loads.");
         var segments = new List<ElfSegment>(count);
         if (count > 0 && (offset > (ulong)span.Length || (ulong)span.Length - offset < (ulong)count * SegmentHeaderBytes)) throw new ElfFault("The program headers lie outside the file.");
         for (var i = 0; i < count; i++)
@@ -139,7 +150,7 @@ public sealed class ElfImage
             BinaryPrimitives.ReadUInt64LittleEndian(header[16..]), BinaryPrimitives.ReadUInt64LittleEndian(header[24..]),
             BinaryPrimitives.ReadUInt64LittleEndian(header[32..]), BinaryPrimitives.ReadUInt32LittleEndian(header[40..]),
             BinaryPrimitives.ReadUInt32LittleEndian(header[44..]), BinaryPrimitives.ReadUInt64LittleEndian(header[48..]));
-        if (section.HasBytes && section.Type != 0) Slice(section.Offset, section.Size);
+        if (section.HasBytes) Slice(section.Offset, section.Size);
         return section;
     }
 
@@ -167,11 +178,19 @@ public sealed class ElfImage
 
     private string? FindBuildId()
     {
+        var left = (ulong)_bytes.Length * BytesPerByteMax;
         foreach (var segment in Segments)
-            if (segment.Type == ElfSegment.Note && Elf.BuildId.Find(Slice(segment.Offset, segment.FileSize)) is { } id) return id;
+            if (segment.Type == ElfSegment.Note && Find(segment.Offset, segment.FileSize) is { } id) return id;
         foreach (var section in Sections)
-            if (section.Type == ElfSection.Note && Elf.BuildId.Find(BytesOf(section)) is { } id) return id;
+            if (section.Type == ElfSection.Note && Find(section.Offset, section.Size) is { } id) return id;
         return null;
+
+        string? Find(ulong offset, ulong length)
+        {
+            if (length > left) throw new ElfFault("Its notes lie within one another.");
+            left -= length;
+            return Elf.BuildId.Find(Slice(offset, length));
+        }
     }
 
     private string Text(ElfSection strings, uint offset)
@@ -180,11 +199,15 @@ public sealed class ElfImage
         if (offset >= bytes.Length) return offset == 0 ? "" : throw new ElfFault("A name lies outside its string table.");
         var rest = bytes[(int)offset..];
         var end = rest.IndexOf((byte)0);
-        return end >= 0 ? Encoding.UTF8.GetString(rest[..end]) : throw new ElfFault("A name does not end within its string table.");
+        if (end < 0) throw new ElfFault("A name does not end within its string table.");
+        _nameBytesLeft -= end;
+        return _nameBytesLeft >= 0 ? Encoding.UTF8.GetString(rest[..end]) : throw new ElfFault("The names of its symbols are many times longer than the file.");
     }
 
+    private bool Holds(ulong offset, ulong length) => offset <= (ulong)_bytes.Length && length <= (ulong)_bytes.Length - offset;
+
     private ReadOnlySpan<byte> Slice(ulong offset, ulong length) =>
-        offset <= (ulong)_bytes.Length && length <= (ulong)_bytes.Length - offset
+        Holds(offset, length)
             ? _bytes.Span.Slice((int)offset, (int)length)
             : throw new ElfFault("A part of the file lies outside it.");
 }

@@ -6,14 +6,14 @@ public enum ElfType : ushort { Relocatable = 1, Executable = 2, Dynamic = 3 }
 
 public sealed record ElfSection(int Index, string Name, uint Type, ulong Flags, ulong Address, ulong Offset, ulong Size, uint Link, uint Info, ulong Alignment)
 {
-    public const uint SymbolTable = 2, Rela = 4, Note = 7, NoBits = 8, DynamicSymbols = 11, InitArray = 14, FiniArray = 15, SymbolVersions = 0x6fffffff;
+    public const uint Inactive = 0, SymbolTable = 2, Rela = 4, Note = 7, NoBits = 8, DynamicSymbols = 11, InitArray = 14, FiniArray = 15, SymbolVersions = 0x6fffffff;
     private const ulong Write = 1, Alloc = 2, Execute = 4, Tls = 0x400;
 
     public bool IsWritable => (Flags & Write) != 0;
     public bool IsAllocated => (Flags & Alloc) != 0;
     public bool IsExecutable => (Flags & Execute) != 0;
     public bool IsThreadLocal => (Flags & Tls) != 0;
-    public bool HasBytes => Type != NoBits;
+    public bool HasBytes => Type is not (NoBits or Inactive);
 }
 
 public sealed record ElfSegment(uint Type, uint Flags, ulong Offset, ulong Address, ulong FileSize, ulong MemorySize, ulong Alignment)

@@ -10,13 +10,16 @@ namespace Hotpatch.Engine.Linking;
 /// </summary>
 internal sealed class PatchLinker
 {
+    /// <summary>Bytes a patch may take in a process. A package is at most a quarter of it; the rest is for zeroed data, which takes no room in a file.</summary>
+    public const int RegionBytesMax = 64 << 20;
+
     private const int Page = 4096, StubBytes = 16, TerminatorBytes = 4;
     private const string FrameSection = ".eh_frame", HandlerSection = ".gcc_except_table";
 
     private readonly TargetManifest _manifest;
     private readonly SymbolResolver _resolver;
     private readonly ElfImage[] _objects;
-    private readonly IReadOnlyDictionary<int, ElfSection>[] _relocations;
+    private readonly Dictionary<int, List<(ElfSymbol Symbol, ElfRelocation Relocation)>>[] _references;
 
     // Sections that come along, where they lie within their class, and sections that mean the running copy.
     private readonly Dictionary<(int Object, int Section), (SegmentClass Class, int Offset)> _placed = [];
@@ -39,17 +42,18 @@ internal sealed class PatchLinker
         try
         {
             _objects = [.. manifest.Objects.Select(entry => ElfImage.Parse(package.ObjectBytes(entry)))];
+            _references = [.. _objects.Select(ReferencesOf)];
         }
         catch (ElfFault fault)
         {
             throw EngineFault.Refuse("payload.malformed", $"A payload object is not usable: {fault.Message} Rebuild the patch.", "link");
         }
         if (_objects.Any(image => image.Type != ElfType.Relocatable)) throw EngineFault.Refuse("payload.malformed", "A payload object is not relocatable. Rebuild the patch.", "link");
-        _relocations = [.. _objects.Select(image => image.RelocationSections())];
     }
 
     /// <param name="descriptorBytes">Room kept at the start of the writable part.</param>
     /// <param name="place">Finds room for a region of so many bytes.</param>
+    /// <exception cref="EngineFault">The payload is malformed, does not fit the process, or there is no room.</exception>
     public LinkedPatch Link(int descriptorBytes, Func<ulong, ulong> place)
     {
         IndexGlobals();
@@ -92,10 +96,10 @@ internal sealed class PatchLinker
         }
         CarryReferences(open);
         for (var o = 0; o < _objects.Length; o++)
-            if (_objects[o].Section(FrameSection) is { Size: > 0 } frames)
+            if (_objects[o].Section(FrameSection) is { Size: > 0, IsAllocated: true, IsWritable: false, IsExecutable: false, IsThreadLocal: false } frames)
             {
                 Carry(o, frames.Index, open);
-                _frames.Add((o, frames.Index));
+                if (_placed.ContainsKey((o, frames.Index))) _frames.Add((o, frames.Index));
                 CarryReferences(open);
             }
         _recordsOffset = RoundUp(_lengths[(int)SegmentClass.Writable], UnwindTable.RecordBytes);
@@ -122,8 +126,9 @@ internal sealed class PatchLinker
             : section.IsWritable && !section.Name.StartsWith(".data.rel.ro", StringComparison.Ordinal) ? SegmentClass.Writable : SegmentClass.ReadOnly;
         var offset = RoundUp(_lengths[(int)kind], (int)Math.Clamp(section.Alignment, 1, Page));
         _placed[(o, index)] = (kind, offset);
+        if (section.Size > RegionBytesMax || offset + (long)section.Size > RegionBytesMax) throw TooLarge();
         // The unwinder reads records up to one of length zero.
-        _lengths[(int)kind] = checked(offset + (int)section.Size + (section.Name == FrameSection ? TerminatorBytes : 0));
+        _lengths[(int)kind] = offset + (int)section.Size + (section.Name == FrameSection ? TerminatorBytes : 0);
         open.Enqueue((o, index));
     }
 
@@ -146,7 +151,9 @@ internal sealed class PatchLinker
 
     private ulong LayOut(Func<ulong, ulong> place)
     {
-        for (var kind = 0; kind < 3; kind++) _bytes[kind] = new byte[RoundUp(Math.Max(_lengths[kind], 1), Page)];
+        var pages = Array.ConvertAll(_lengths, length => RoundUp(Math.Max(length, 1), Page));
+        if (pages.Sum(length => (long)length) > RegionBytesMax) throw TooLarge();
+        for (var kind = 0; kind < 3; kind++) _bytes[kind] = new byte[pages[kind]];
         Array.Fill(_bytes[(int)SegmentClass.Code], (byte)0xcc);     // int3: a stray jump stops at once
         var start = place((ulong)(_bytes[0].Length + _bytes[1].Length + _bytes[2].Length));
         _bases[0] = start;
@@ -183,7 +190,7 @@ internal sealed class PatchLinker
         var size = _objects[o].Sections[index].Size;
         foreach (var (symbol, relocation) in References(o, index))
         {
-            if (relocation.Offset > size || size - relocation.Offset < 4) throw EngineFault.Refuse("payload.malformed", "A relocation lies outside its section. Rebuild the patch.", "link");
+            if (relocation.Offset > size || size - relocation.Offset < RelocationX64.BytesOf(relocation.Type)) throw EngineFault.Refuse("payload.malformed", "A relocation lies outside its section. Rebuild the patch.", "link");
             var at = sectionOffset + (int)relocation.Offset;
             var target = new RelocationX64.Site(_bytes[(int)kind].AsSpan(at), _bases[(int)kind] + (ulong)at, relocation, symbol.Name.Length > 0 ? symbol.Name : _objects[o].Sections[Math.Min(symbol.SectionIndex, (ushort)(_objects[o].Sections.Count - 1))].Name);
             switch (relocation.Type)
@@ -261,8 +268,16 @@ internal sealed class PatchLinker
     private UnwindTable TableOf((int Object, int Section) frames, int index) => new(
         _bases[(int)SegmentClass.ReadOnly] + (ulong)_placed[frames].Offset, _bases[(int)SegmentClass.Writable] + (ulong)(_recordsOffset + index * UnwindTable.RecordBytes));
 
-    private ulong ReplacementOf(PatchedFunction function) =>
-        AddressOf(function.Object, _objects[function.Object].Symbols.First(symbol => symbol.Name == function.Replacement && symbol.IsDefined));
+    private ulong ReplacementOf(PatchedFunction function)
+    {
+        var address = AddressOf(function.Object, _objects[function.Object].Symbols.First(symbol => symbol.Name == function.Replacement && symbol.IsDefined));
+        // A jump to anywhere else would be the end of the process.
+        return address - _bases[(int)SegmentClass.Code] < (ulong)_lengths[(int)SegmentClass.Code]
+            ? address
+            : throw EngineFault.Refuse("payload.malformed", $"The replacement of {function.Name} is no code of the patch. Rebuild the patch.", "link");
+    }
+
+    private static EngineFault TooLarge() => EngineFault.Refuse("payload.too_large", $"The patch would take more than {RegionBytesMax >> 20} MiB in the process.", "link");
 
     private bool IsReplacement(int o, string name) => _manifest.Functions.Any(function => function.Object == o && function.Replacement == name);
 
@@ -279,14 +294,15 @@ internal sealed class PatchLinker
     private string SlotKey(int o, ElfSymbol symbol, uint type, int part) =>
         $"{RelocationX64.SlotGroup(type)}:{part}:{(symbol.IsUndefined && _resolver.Bound(o, symbol.Name) is null or { Object: -1 } ? symbol.Name : $"#{o}.{symbol.Index}")}";
 
-    private IEnumerable<(ElfSymbol Symbol, ElfRelocation Relocation)> References(int o, int section)
+    private List<(ElfSymbol Symbol, ElfRelocation Relocation)> References(int o, int section) => _references[o].GetValueOrDefault(section) ?? [];
+
+    // All of it is read before the target is asked anything: a fault from here on is the target's, not the payload's.
+    private static Dictionary<int, List<(ElfSymbol, ElfRelocation)>> ReferencesOf(ElfImage image)
     {
-        if (!_relocations[o].TryGetValue(section, out var rela)) yield break;
-        var symbols = _objects[o].Symbols;
-        foreach (var relocation in _objects[o].RelocationsOf(rela))
-            yield return relocation.Symbol < symbols.Count
-                ? (symbols[relocation.Symbol], relocation)
-                : throw EngineFault.Refuse("payload.malformed", "A relocation names a symbol that is not there. Rebuild the patch.", "link");
+        var symbols = image.Symbols;
+        return image.RelocationSections().ToDictionary(entry => entry.Key, entry => image.RelocationsOf(entry.Value).Select(relocation => relocation.Symbol < symbols.Count
+            ? (symbols[relocation.Symbol], relocation)
+            : throw new ElfFault("A relocation names a symbol that is not there.")).ToList());
     }
 
     private static int RoundUp(int value, int to) => checked((value + to - 1) / to * to);

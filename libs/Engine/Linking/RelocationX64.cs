@@ -45,6 +45,9 @@ internal static class RelocationX64
         return true;
     }
 
+    /// <summary>Bytes a relocation writes.</summary>
+    public static uint BytesOf(uint type) => type is Absolute64 or Pc64 ? 8u : 4u;
+
     /// <summary>The slots a relocation needs in the patch's own offset table, by number.</summary>
     public static IReadOnlyList<int> SlotsOf(uint type) => type switch
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Hotpatch.Engine.Linking;
 using Hotpatch.Engine.Ptrace;
 
 namespace Hotpatch.Engine.Patching;
@@ -103,7 +104,8 @@ internal sealed class PatchDescriptor
             if (!memory.TryRead(mapping.Start, head) || !head.AsSpan(0, 8).SequenceEqual(Magic)) continue;
             var length = BitConverter.ToInt32(head, 8);
             if (length <= FixedBytes || length > limits.DescriptorBytesMax || (ulong)length > mapping.End - mapping.Start) continue;
-            if (Parse(memory.Read(mapping.Start, length)) is { } descriptor && descriptor.Address == mapping.Start) found.Add(descriptor);
+            var bytes = new byte[length];
+            if (memory.TryRead(mapping.Start, bytes) && Parse(bytes) is { } descriptor && descriptor.Address == mapping.Start) found.Add(descriptor);
         }
         return found;
     }
@@ -137,6 +139,9 @@ internal sealed class PatchDescriptor
                 var (functionStart, functionSize) = (reader.ReadUInt64(), reader.ReadInt32());
                 sites.Add(new PatchSite(reader.ReadString(), address, original, patched, functionStart, functionSize));
             }
+            // Whoever reads the process believes these lengths; no patch is longer, and their sum must not come round to the start again.
+            if (code > PatchLinker.RegionBytesMax || readOnly > PatchLinker.RegionBytesMax || writable > PatchLinker.RegionBytesMax) return null;
+            if (!Enum.IsDefined((DescriptorState)BitConverter.ToInt32(bytes, StateOffset))) return null;
             return new PatchDescriptor
             {
                 Digest = digest, Name = name, Level = level, BuildId = buildId, Start = start, CodeLength = code, ReadOnlyLength = readOnly, WritableLength = writable,
@@ -144,7 +149,7 @@ internal sealed class PatchDescriptor
                 StopMicroseconds = BitConverter.ToInt32(bytes, 16), Threads = BitConverter.ToInt32(bytes, 20), Attempts = BitConverter.ToInt32(bytes, 24),
             };
         }
-        catch (Exception damaged) when (damaged is EndOfStreamException or FormatException or ArgumentException)
+        catch (Exception damaged) when (damaged is IOException or FormatException or ArgumentException)
         {
             return null;
         }

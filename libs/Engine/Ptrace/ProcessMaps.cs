@@ -14,15 +14,15 @@ public sealed record MemoryMapping(ulong Start, ulong End, string Protection, ul
     {
         // The path is the rest of the line and may hold spaces; newlines in it are written as \012.
         var fields = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
-        if (fields.Length < 5 || fields[1].Length < 4) return null;
+        if (fields.Length < 5 || fields[1].Length != 4) return null;
         var dash = fields[0].IndexOf('-', StringComparison.Ordinal);
         if (dash <= 0
-            || !ulong.TryParse(fields[0].AsSpan(0, dash), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var start)
-            || !ulong.TryParse(fields[0].AsSpan(dash + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var end)
-            || !ulong.TryParse(fields[2], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var offset)
+            || !ulong.TryParse(fields[0].AsSpan(0, dash), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var start)
+            || !ulong.TryParse(fields[0].AsSpan(dash + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var end)
+            || !ulong.TryParse(fields[2], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var offset)
             || !ulong.TryParse(fields[4], NumberStyles.None, CultureInfo.InvariantCulture, out var inode)
             || end <= start) return null;
-        return new MemoryMapping(start, end, fields[1], offset, fields[3], inode, fields.Length > 5 ? fields[5].Trim() : "");
+        return new MemoryMapping(start, end, fields[1], offset, fields[3], inode, fields.Length > 5 ? fields[5] : "");
     }
 }
 
