@@ -29,7 +29,8 @@ public static class PatchBuilder
         var shipped = Parse(request.Shipped);
         var program = Parse(trees.OriginalProgram);
         var proof = ProveShipped(shipped, program);
-        var changes = Compare(trees);
+        var changes = TreeDiff.Compare(trees, program);
+        if (request.Consistency == Consistency.Set) RefuseMain(changes);
         var symbols = new ProgramSymbols(program);
         var replacements = changes.Select((change, index) => new ReplacementObject(change, symbols, index)).ToList();
         if (replacements.SelectMany(replacement => replacement.Findings).ToList() is { Count: > 0 } findings) throw new BuildRefused(findings);
@@ -50,7 +51,7 @@ public static class PatchBuilder
             ],
         };
         var package = PackageWriter.Create(manifest, [[.. replacements.Select(replacement => replacement.Bytes)]]);
-        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, proof, steps);
+        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, $"{proof}; {LayoutProof(changes)}", steps);
     }
 
     private static BuiltTrees PreparedTrees(BuildRequest request)
@@ -59,6 +60,14 @@ public static class PatchBuilder
             if (folder is null || !Directory.Exists(folder)) throw new BuildRefused("build.objects_missing", folder ?? "", $"The folder of {option} is not there.", "Give --source, --diff, --make and --program, or folders of objects built before and after the fix.");
         if (request.OriginalProgram is null || !File.Exists(request.OriginalProgram)) throw new BuildRefused("build.program_missing", request.OriginalProgram ?? "", "The original program with symbols is not there.", "Give it with --original-program.");
         return new BuiltTrees(request.OriginalProgram, request.OriginalObjects!, request.PatchedObjects!);
+    }
+
+    private static string LayoutProof(IReadOnlyList<ObjectChanges> changes)
+    {
+        var blind = changes.Where(change => change.ComparedLayouts is null).Select(change => change.Patched.Name).ToList();
+        var compared = $"the layouts of {changes.Sum(change => change.ComparedLayouts ?? 0)} types are the same";
+        if (blind.Count == 0) return compared;
+        return blind.Count == changes.Count ? "layouts not compared: no debug information" : $"{compared}; layouts not compared in {string.Join(", ", blind)}: no debug information";
     }
 
     // Equal build-ids are a hash over the linked content; equal code serves when a vendor's id covers more than that.
@@ -73,32 +82,7 @@ public static class PatchBuilder
             "Use the vendor's source version, compiler version and flags (for Debian: the exact source package and dpkg-buildflags).");
     }
 
-    private static List<ObjectChanges> Compare(BuiltTrees trees)
-    {
-        var changes = new List<ObjectChanges>();
-        var findings = new List<Finding>();
-        foreach (var after in Directory.EnumerateFiles(trees.PatchedObjects, "*.o", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
-        {
-            var name = Path.GetRelativePath(trees.PatchedObjects, after);
-            var before = Path.Combine(trees.OriginalObjects, name);
-            if (!File.Exists(before))
-            {
-                findings.Add(new Finding("build.new_object", name, "The fix adds a source file.", "Put the new functions into a file that exists."));
-                continue;
-            }
-            var (one, other) = (File.ReadAllBytes(before), File.ReadAllBytes(after));
-            if (one.AsSpan().SequenceEqual(other)) continue;
-            var change = ObjectDiff.Compare(new ObjectFile(name, one), new ObjectFile(name, other));
-            findings.AddRange(change.Findings);
-            if (change.Changed.Count > 0 || change.LineNoise.Count > 0) changes.Add(change);
-        }
-        if (findings.Count > 0) throw new BuildRefused(findings);
-        if (changes.All(change => change.Changed.Count == 0))
-            throw new BuildRefused("build.nothing_changed", "", "The fix changes no machine code in this configuration: the shipped binary is not affected, or the fix is not compiled in.", "Check the build options; if they are the vendor's, no patch is needed.");
-        return [.. changes.Where(change => change.Changed.Count > 0)];
-    }
-
-    private static List<PatchedFunction> Functions(List<ObjectChanges> changes, ProgramSymbols program, ElfImage shipped)
+    private static List<PatchedFunction> Functions(IReadOnlyList<ObjectChanges> changes, ProgramSymbols program, ElfImage shipped)
     {
         var functions = new List<PatchedFunction>();
         var findings = new List<Finding>();
@@ -113,13 +97,22 @@ public static class PatchBuilder
                 }
                 var code = shipped.AtAddress(running.Value, (int)running.Size);
                 if (code.Length == 0) findings.Add(new Finding("build.not_what_shipped", symbol.Name, "The function lies outside the shipped file.", "Check --shipped."));
-                functions.Add(new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name));
+                var function = new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name);
+                if (code.Length > 0 && JumpRoom.Check(function, shipped, program.StartBehind(running)) is { } tooShort) findings.Add(tooShort);
+                functions.Add(function);
             }
         if (findings.Count > 0) throw new BuildRefused(findings);
         return functions.Count > 0 ? functions : throw new BuildRefused("build.nothing_replaced", "", "The changed functions do not exist in the shipped binary.", "Check that --program and --shipped are the same program.");
     }
 
-    private static List<ChangedFunction> Summarize(List<ObjectChanges> changes, List<ReplacementObject> replacements, List<PatchedFunction> functions) =>
+    // Its caller is the C library's start-up code: main is on the first thread's stack as long as the process lives.
+    private static void RefuseMain(IReadOnlyList<ObjectChanges> changes)
+    {
+        if (changes.SelectMany(change => change.Changed).Any(symbol => symbol is { Name: "main", IsLocal: false }))
+            throw new BuildRefused("code.main", "main", "The fix changes main, which never returns while the process lives: it can neither be left for the switch nor be entered again.", "Keep the change out of main. If main only has a changed function inlined that running processes are past, build with --consistency independent.");
+    }
+
+    private static List<ChangedFunction> Summarize(IReadOnlyList<ObjectChanges> changes, List<ReplacementObject> replacements, List<PatchedFunction> functions) =>
     [
         .. changes.SelectMany((change, index) => change.Changed.Select(symbol => new ChangedFunction(
             change.Patched.Name, symbol.Name, functions.FirstOrDefault(function => function.Object == index && function.Name == symbol.Name)?.Size, (int)symbol.Size))),

@@ -7,6 +7,7 @@ namespace Hotpatch.Builder;
 internal sealed class ProgramSymbols
 {
     private readonly ILookup<string, ElfSymbol> _byName;
+    private readonly ulong[] _starts;
 
     public ProgramSymbols(ElfImage program)
     {
@@ -14,6 +15,15 @@ internal sealed class ProgramSymbols
             throw new BuildRefused("build.no_symbols", "", "The original build has no symbol table.", "Build it without -s and without stripping.");
         var symbols = program.Symbols.Where(symbol => symbol.IsDefined && symbol.Name.Length > 0 && symbol.Type is not (ElfSymbol.Section or ElfSymbol.FileName)).ToList();
         _byName = symbols.ToLookup(symbol => WithoutVersion(symbol.Name));
+        _starts = [.. symbols.Where(symbol => symbol.Type == ElfSymbol.Function).Select(symbol => symbol.Value).Distinct().Order()];
+    }
+
+    /// <summary>Where the next function begins, or null behind the last one.</summary>
+    public ulong? StartBehind(ElfSymbol function)
+    {
+        var at = Array.BinarySearch(_starts, function.Value + 1);
+        if (at < 0) at = ~at;
+        return at < _starts.Length ? _starts[at] : null;
     }
 
     /// <summary>A local symbol belongs to the source file it was compiled from; a global one to everybody. Null when there is none.</summary>

@@ -10,7 +10,8 @@ internal sealed class Toolchain(string workFolder)
     private static readonly string[] Compilers = ["cc", "gcc", "g++", "c++", "clang", "clang++", "x86_64-linux-gnu-gcc", "x86_64-linux-gnu-g++"];
 
     // Each function and datum in a section of its own: then unchanged neighbours do not move, and calls between them are visible.
-    private const string SectionFlags = "-ffunction-sections -fdata-sections";
+    // Debug information does not touch the code (GCC tests for that with -fcompare-debug); the layouts of types are read from it.
+    private const string SectionFlags = "-ffunction-sections -fdata-sections -g";
 
     public async Task Make(string tree, string command, bool sections, string log, CancellationToken ct)
     {
