@@ -118,7 +118,7 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
     private async Task<string> Fingerprint(IReadOnlyList<string> diffs, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.MakeCommand}\n{request.Program}\n{await Toolchain.Version(ct)}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{request.MakeCommand}\n{request.Program}\n{Toolchain.SectionFlags}\n{await Toolchain.Version(ct)}\n"));
         foreach (var file in Directory.EnumerateFiles(request.SourceTree!, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
             if (IsBuilt(file)) continue;

@@ -11,7 +11,7 @@ internal sealed class Toolchain(string workFolder)
 
     // Each function and datum in a section of its own: then unchanged neighbours do not move, and calls between them are visible.
     // Debug information does not touch the code (GCC tests for that with -fcompare-debug); the layouts of types are read from it.
-    private const string SectionFlags = "-ffunction-sections -fdata-sections -g";
+    public const string SectionFlags = "-ffunction-sections -fdata-sections -g";
 
     public async Task Make(string tree, string command, bool sections, string log, CancellationToken ct)
     {
