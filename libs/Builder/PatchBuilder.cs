@@ -26,15 +26,13 @@ public static class PatchBuilder
         var trees = request.SourceTree is not null ? await new SourceBuild(request, Note).Run(ct) : PreparedTrees(request);
         var started = Stopwatch.GetTimestamp();
         progress(new BuildStep("compare"));
-        var shipped = Parse(request.Shipped);
         var program = Parse(trees.OriginalProgram);
-        var proof = ProveShipped(shipped, program);
+        var shipped = new ShippedProgram(Parse(request.Shipped), program, request.DebugFile is { } debugFile ? Parse(debugFile) : null, trees.OriginalObjects);
         var changes = TreeDiff.Compare(trees, program);
         if (request.Consistency == Consistency.Set) RefuseMain(changes);
-        var symbols = new ProgramSymbols(program);
-        var replacements = changes.Select((change, index) => new ReplacementObject(change, symbols, index)).ToList();
+        var replacements = changes.Select((change, index) => new ReplacementObject(change, shipped.Symbols, index)).ToList();
         if (replacements.SelectMany(replacement => replacement.Findings).ToList() is { Count: > 0 } findings) throw new BuildRefused(findings);
-        var functions = Functions(changes, symbols, shipped);
+        var functions = Functions(changes, shipped);
         Note(new BuildStep("compare", Stopwatch.GetElapsedTime(started).TotalSeconds));
 
         var bound = replacements.SelectMany(replacement => replacement.Bound).Distinct().OrderBy(symbol => symbol.Object).ThenBy(symbol => symbol.Name, StringComparer.Ordinal).ToList();
@@ -45,13 +43,13 @@ public static class PatchBuilder
             [
                 new TargetManifest
                 {
-                    BuildId = shipped.BuildId!, Module = request.Module ?? Path.GetFileName(request.Shipped), Consistency = request.Consistency, Functions = functions, Symbols = bound,
+                    BuildId = shipped.BuildId, Module = request.Module ?? Path.GetFileName(request.Shipped), Consistency = request.Consistency, Functions = functions, Symbols = bound,
                     Objects = [.. changes.Select(change => new PayloadObject(change.Patched.Name, 0, 0, ""))],
                 },
             ],
         };
         var package = PackageWriter.Create(manifest, [[.. replacements.Select(replacement => replacement.Bytes)]]);
-        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, $"{proof}; {LayoutProof(changes)}", steps);
+        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, $"{shipped.Proof}; {LayoutProof(changes)}", steps);
     }
 
     private static BuiltTrees PreparedTrees(BuildRequest request)
@@ -70,19 +68,7 @@ public static class PatchBuilder
         return blind.Count == changes.Count ? "layouts not compared: no debug information" : $"{compared}; layouts not compared in {string.Join(", ", blind)}: no debug information";
     }
 
-    // Equal build-ids are a hash over the linked content; equal code serves when a vendor's id covers more than that.
-    private static string ProveShipped(ElfImage shipped, ElfImage program)
-    {
-        if (shipped.BuildId is null) throw new BuildRefused("build.no_build_id", "", "The shipped binary has no build-id, so no process that runs it can be recognised.", "Link with --build-id.");
-        if (shipped.BuildId == program.BuildId) return $"the original build has the shipped binary's build-id {shipped.BuildId}";
-        if (shipped.Section(".text") is { } code && program.Section(".text") is { } built && code.Address == built.Address && shipped.BytesOf(code).SequenceEqual(program.BytesOf(built)))
-            return "the original build's code section is the shipped binary's, byte for byte";
-        throw new BuildRefused(
-            "build.not_what_shipped", "", $"The original build (build-id {program.BuildId ?? "none"}) is not what was shipped ({shipped.BuildId}), and its code differs.",
-            "Use the vendor's source version, compiler version and flags (for Debian: the exact source package and dpkg-buildflags).");
-    }
-
-    private static List<PatchedFunction> Functions(IReadOnlyList<ObjectChanges> changes, ProgramSymbols program, ElfImage shipped)
+    private static List<PatchedFunction> Functions(IReadOnlyList<ObjectChanges> changes, ShippedProgram shipped)
     {
         var functions = new List<PatchedFunction>();
         var findings = new List<Finding>();
@@ -90,17 +76,18 @@ public static class PatchBuilder
             foreach (var symbol in changes[index].Changed)
             {
                 var original = changes[index].Correlation.OriginalOf(symbol.Name);
-                if (original is null || program.Find(original.Name, original.IsLocal, changes[index].Original.SourceFile) is not { Size: > 0 } running)
+                if (original is null || shipped.Symbols.Find(original.Name, original.IsLocal, changes[index].Original.SourceFile) is not { Size: > 0 } running)
                 {
                     // Inlined everywhere: whoever has it inside differs as well and is replaced.
                     continue;
                 }
-                var code = shipped.AtAddress(running.Value, (int)running.Size);
+                var code = shipped.Image.AtAddress(running.Value, (int)running.Size);
                 if (code.Length == 0) findings.Add(new Finding("build.not_what_shipped", symbol.Name, "The function lies outside the shipped file.", "Check --shipped."));
                 var function = new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name);
-                if (code.Length > 0 && JumpRoom.Check(function, shipped, program.StartBehind(running)) is { } tooShort) findings.Add(tooShort);
+                if (code.Length > 0 && JumpRoom.Check(function, shipped.Image, shipped.Symbols.StartBehind(running)) is { } tooShort) findings.Add(tooShort);
                 functions.Add(function);
             }
+        shipped.RequireMatch(changes);
         if (findings.Count > 0) throw new BuildRefused(findings);
         return functions.Count > 0 ? functions : throw new BuildRefused("build.nothing_replaced", "", "The changed functions do not exist in the shipped binary.", "Check that --program and --shipped are the same program.");
     }

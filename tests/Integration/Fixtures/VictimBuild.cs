@@ -76,7 +76,8 @@ internal sealed record VictimBuild(string Program, BuildResult Result)
         var result = PatchBuilder.Build(
             new BuildRequest
             {
-                Name = recipe.PatchName, Level = recipe.Level, Consistency = recipe.Consistency, Shipped = Path.Combine(folder, target), OriginalProgram = Path.Combine(folder, $"{target}.symbols"),
+                Name = recipe.PatchName, Level = recipe.Level, Consistency = recipe.Consistency, Shipped = Path.Combine(folder, target), DebugFile = recipe.HasDebugFile ? Path.Combine(folder, $"{target}.debug") : null,
+                OriginalProgram = Path.Combine(folder, $"{target}.symbols"),
                 OriginalObjects = Path.Combine(folder, "original"), PatchedObjects = Path.Combine(folder, "patched"), WorkFolder = folder,
             },
             _ => { }, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
@@ -96,10 +97,10 @@ internal sealed record VictimBuild(string Program, BuildResult Result)
         var (source, flags) = SourceOf(recipe, target);
         string[] form = isLibrary
             ? ["-shared"]
-            : ["-pie", "-Wl,-rpath,$ORIGIN", $"-L{folder}", .. recipe.Libraries.Select(library => $"-l:{library}")];
+            : [recipe.Flags.Contains("-no-pie") ? "-no-pie" : "-pie", "-Wl,-rpath,$ORIGIN", $"-L{folder}", .. recipe.Libraries.Select(library => $"-l:{library}")];
         var (symbols, shipped) = (Path.Combine(folder, $"{target}.symbols"), Path.Combine(folder, $"{target}.shipped"));
         void LinkAs(string output, string[] more) =>
-            Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, "-Wl,--build-id", "-o", output, source, .. PartsOf(recipe), .. form, "-pthread", "-ldl", .. more]);
+            Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, "-Wl,--build-id", "-o", output, .. PartsOf(recipe), source, .. form, "-pthread", "-ldl", .. more]);
 
         LinkAs(symbols, []);
         if (recipe.ShippedFlags.Length > 0) LinkAs(shipped, recipe.ShippedFlags);
