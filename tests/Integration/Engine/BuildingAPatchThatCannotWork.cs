@@ -80,6 +80,13 @@ public sealed class BuildingAPatchThatCannotWork
     }
 
     [Fact]
+    public void Because_several_functions_share_a_section()
+    {
+        var finding = Refused(new VictimRecipe("gathered.c"), "code.shared_section");
+        Assert.Equal("first", finding.Symbol);
+    }
+
+    [Fact]
     public void Because_objects_are_compiled_whole()
     {
         var finding = Refused(new VictimRecipe("plain.c") { ObjectFlags = ["-fno-function-sections"] }, "build.no_sections");
