@@ -82,7 +82,7 @@ public static class PatchBuilder
                     continue;
                 }
                 var code = shipped.Image.AtAddress(running.Value, (int)running.Size);
-                if (code.Length == 0) findings.Add(new Finding("build.not_what_shipped", symbol.Name, "The function lies outside the shipped file.", "Check --shipped."));
+                if (code.Length == 0) findings.Add(new Finding("shipped.mismatch", symbol.Name, "The function would lie outside the shipped binary.", "Check that --shipped and --program are the same program."));
                 var function = new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name);
                 if (code.Length > 0 && JumpRoom.Check(function, shipped.Image, shipped.Symbols.StartBehind(running)) is { } tooShort) findings.Add(tooShort);
                 functions.Add(function);

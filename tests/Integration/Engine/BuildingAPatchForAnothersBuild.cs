@@ -29,6 +29,34 @@ public sealed class BuildingAPatchForAnothersBuild
     }
 
     [Fact]
+    public void Finds_everything_in_a_stripped_library()
+    {
+        var recipe = new VictimRecipe("shelf.c") { Libraries = ["libshelf_a.so", "libshelf_b.so"], ShippedFlags = ["-Wl,-z,noseparate-code"] };
+        using var victim = Victim.Start(recipe, threads: 2);
+        Assert.Contains("located through relocations", victim.Build.Result.Proof, StringComparison.Ordinal);
+        Assert.Equal("20020 20020", victim.Ask("20"));
+
+        victim.Apply();
+        Assert.Equal("-1 40040", victim.Ask("20"));
+        victim.RollBack();
+        Assert.Equal("40040 60060", victim.Ask("20"));
+    }
+
+    [Fact]
+    public void Refuses_to_guess_between_two_functions_of_the_same_code()
+    {
+        var recipe = new VictimRecipe("doubles.c") { Parts = ["vendor_stamp.c"], ShippedFlags = Shipped };
+        var refused = Assert.Throws<BuildRefused>(() => VictimBuild.Of(recipe));
+        var finding = Assert.Single(refused.Findings);
+        Assert.Equal(("shipped.mismatch", "upper"), (finding.Code, finding.Symbol));
+        Assert.Contains("2 times", finding.Reason, StringComparison.Ordinal);
+
+        using var victim = Victim.Start(recipe with { HasDebugFile = true });
+        victim.Apply();
+        Assert.Equal("-1 1314", victim.Ask("101"));
+    }
+
+    [Fact]
     public void Takes_places_from_a_debug_file_and_checks_them_against_the_code()
     {
         using var victim = Victim.Start(Vendor with { HasDebugFile = true }, threads: 2);
