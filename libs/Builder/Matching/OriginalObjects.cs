@@ -8,17 +8,12 @@ internal sealed class OriginalObjects
     private readonly Dictionary<string, (ObjectFile File, ElfSymbol Symbol)> _definitions = [];
     private readonly Dictionary<string, List<(ObjectFile File, ElfSymbol Function)>> _users = [];
     private readonly Dictionary<(string File, string Name), List<string>> _locals = [];
-    private readonly List<ObjectFile> _files = [];
 
     public OriginalObjects(string folder)
     {
         foreach (var path in Directory.EnumerateFiles(folder, "*.o", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
             if (Read(Path.GetRelativePath(folder, path), File.ReadAllBytes(path)) is { } file) Index(file);
     }
-
-    /// <summary>All code of an object that has a symbol: functions and their parts.</summary>
-    public IEnumerable<(ObjectFile File, ElfSymbol Function)> FunctionsOf(string objectName) =>
-        _files.Where(file => file.Name == objectName).SelectMany(file => file.Owned.Where(symbol => symbol.Type == ElfSymbol.Function && file.SectionOf(symbol).IsExecutable).Select(symbol => (file, symbol)));
 
     public (ObjectFile File, ElfSymbol Symbol)? Definition(string key) => _definitions.TryGetValue(key, out var known) ? known : null;
 
@@ -54,7 +49,6 @@ internal sealed class OriginalObjects
 
     private void Index(ObjectFile file)
     {
-        _files.Add(file);
         foreach (var symbol in file.Owned)
         {
             var key = KeyOf(file, symbol)!;

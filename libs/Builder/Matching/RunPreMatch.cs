@@ -7,7 +7,7 @@ namespace Hotpatch.Builder.Matching;
 /// relocated fields; what those fields hold says where everything lies that the function refers to. What is said twice must agree.
 /// </summary>
 /// <param name="hasSymbols">Symbols to be located come from the shipped binary's own table: their places are checked, not searched for.</param>
-internal sealed class RunPreMatch(ShippedCode shipped, OriginalObjects originals, bool hasSymbols)
+internal sealed class RunPreMatch(ShippedCode shipped, Lazy<OriginalObjects> originals, bool hasSymbols)
 {
     private const int UsersTriedMax = 24;
     private const string Advice = "Use the vendor's source version, compiler version and flags (for Debian: the exact source package and dpkg-buildflags).";
@@ -30,11 +30,16 @@ internal sealed class RunPreMatch(ShippedCode shipped, OriginalObjects originals
         }
     }
 
-    /// <summary>Every function of an object must be in the shipped binary: a copy that was inlined otherwise there would stay as it is.</summary>
+    /// <summary>
+    /// Every function of an object that the fix changes must be in the shipped binary: a copy that was inlined otherwise there would stay as it
+    /// is. One that several objects define (weak) may be another's copy; it has to be ours only when it is replaced.
+    /// </summary>
     /// <param name="inProgram">The symbols of the linked program that a function of the object may be.</param>
-    public void RequireWhole(string objectName, Func<ElfSymbol, IReadOnlyList<ElfSymbol>> inProgram)
+    public void RequireWhole(ObjectChanges changes, Func<ElfSymbol, IReadOnlyList<ElfSymbol>> inProgram)
     {
-        foreach (var (file, function) in originals.FunctionsOf(objectName))
+        var file = changes.Original;
+        var replaced = changes.Changed.Select(symbol => changes.Correlation.OriginalOf(symbol.Name)?.Name).ToHashSet();
+        foreach (var function in file.Owned.Where(symbol => symbol.Type == ElfSymbol.Function && file.SectionOf(symbol).IsExecutable && (!symbol.IsWeak || replaced.Contains(symbol.Name))))
         {
             var key = OriginalObjects.KeyOf(file, function)!;
             var linked = inProgram(function);
@@ -57,12 +62,12 @@ internal sealed class RunPreMatch(ShippedCode shipped, OriginalObjects originals
     /// <summary>The symbol with its place in the shipped binary; a finding is noted when it has none.</summary>
     public ElfSymbol Locate(ElfSymbol symbol)
     {
-        if (originals.KeyOf(symbol) is not { } key)
+        if (originals.Value.KeyOf(symbol) is not { } key)
         {
             Refuse(symbol.Name, symbol.Name, $"there are several local symbols of this name in {symbol.File}");
             return symbol;
         }
-        if (!_located.TryGetValue(key, out var known)) _located[key] = known = originals.Definition(key) is var (file, owner) && file.SectionOf(owner).IsExecutable ? LocateCode(key, file, owner, symbol) : LocateOther(key, symbol);
+        if (!_located.TryGetValue(key, out var known)) _located[key] = known = originals.Value.Definition(key) is var (file, owner) && file.SectionOf(owner).IsExecutable ? LocateCode(key, file, owner, symbol) : LocateOther(key, symbol);
         return known with { Name = symbol.Name };
     }
 
@@ -118,7 +123,7 @@ internal sealed class RunPreMatch(ShippedCode shipped, OriginalObjects originals
     // Who calls it or reads it, and can be found, says where it is.
     private ulong? FromUsers(string key)
     {
-        foreach (var (file, function) in originals.UsersOf(key).Take(UsersTriedMax))
+        foreach (var (file, function) in originals.Value.UsersOf(key).Take(UsersTriedMax))
         {
             var user = OriginalObjects.KeyOf(file, function)!;
             var pattern = PatternOf(user, file, function);

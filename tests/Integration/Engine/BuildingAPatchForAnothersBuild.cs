@@ -65,11 +65,22 @@ public sealed class BuildingAPatchForAnothersBuild
     }
 
     [Fact]
-    public void Needs_no_match_where_the_build_id_is_the_same()
+    public void Needs_no_search_where_the_build_id_is_the_same()
     {
         var build = VictimBuild.Of(new VictimRecipe("vendor.c") { Parts = ["vendor_stamp.c"] });
 
         Assert.Contains($"has the shipped binary's build-id {build.Package.Manifest.Targets[0].BuildId}", build.Result.Proof, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-fno-inline")]
+    [InlineData("-O0")]
+    public void Refuses_objects_that_were_compiled_otherwise_than_the_program(string flag)
+    {
+        // The program has clip() inside copy_out(); objects that call it instead would have clip() replaced, and copy_out() left as it is.
+        var refused = Assert.Throws<BuildRefused>(() => VictimBuild.Of(new VictimRecipe("inlined.c") { Parts = ["inlined_out.c"], Fix = ["-DFIXED_CLIP"], ObjectFlags = [flag] }));
+
+        Assert.Contains(refused.Findings, finding => finding is { Code: "shipped.mismatch", Symbol: "copy_out" });
     }
 
     [Theory]
