@@ -62,6 +62,14 @@ public sealed class BuildingAPatch
     }
 
     [Fact]
+    public void Allows_a_change_of_code_that_leaves_every_type_as_it_is()
+    {
+        var build = VictimBuild.Of(new VictimRecipe("shapes.c") { ObjectFlags = ["-g"] });
+
+        Assert.Equal(["read_all"], build.Package.Manifest.Targets[0].Functions.Select(function => function.Name));
+    }
+
+    [Fact]
     public void Says_that_it_could_not_compare_layouts()
     {
         var build = VictimBuild.Of(new VictimRecipe("fresh_type.c"));

@@ -24,6 +24,29 @@ public sealed class BuildingAPatchThatCannotWork
         Assert.Contains("from 24 to 32 bytes", finding.Reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("-DFIXED_TYPEDEF", "nameless", "colour is new at byte 4")]
+    [InlineData("-DFIXED_INNER", "holder", "inner.second moves from byte 2 to 4")]
+    [InlineData("-DFIXED_UNION", "holder", "wide is new at byte 8")]
+    [InlineData("-DFIXED_BITS", "holder", "high moves from bit")]
+    [InlineData("-DFIXED_ARRAY", "holder", "row has 24 bytes instead of 16")]
+    [InlineData("-DFIXED_ORDER", "pair", "right moves from byte 4 to 0")]
+    public void Because_a_type_of_any_kind_lies_otherwise(string change, string type, string what)
+    {
+        // Only the types that changed are named: struct holder points to a nameless one and stays as it is.
+        var finding = Refused(new VictimRecipe("shapes.c") { Fix = ["-DFIXED", change], ObjectFlags = WithDebugInformation }, "data.layout");
+
+        Assert.Equal(type, finding.Symbol);
+        Assert.Contains(what, finding.Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-DFIXED_VALUE", "data.initial_value", "limit")]
+    [InlineData("-DFIXED_SIZE", "data.size", "table")]
+    [InlineData("-DFIXED_CONSTANT", "data.constant", "most")]
+    public void Because_data_would_be_another(string change, string code, string symbol) =>
+        Assert.Equal(symbol, Refused(new VictimRecipe("values.c") { Fix = [change] }, code).Symbol);
+
     [Fact]
     public void Because_a_constructor_has_run_already()
     {
