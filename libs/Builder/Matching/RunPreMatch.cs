@@ -14,6 +14,7 @@ internal sealed class RunPreMatch(ShippedCode shipped, Lazy<OriginalObjects> ori
     private readonly Dictionary<string, ulong> _places = [];
     private readonly Dictionary<string, FunctionPattern> _patterns = [];
     private readonly Dictionary<string, CodeMatch> _matched = [];
+    private readonly Dictionary<ulong, string> _code = [];
     private readonly Dictionary<string, ElfSymbol> _located = [];
     private readonly HashSet<string> _present = [], _sighted = [], _listed = [];
     private readonly Dictionary<string, Finding> _findings = [];
@@ -158,8 +159,13 @@ internal sealed class RunPreMatch(ShippedCode shipped, Lazy<OriginalObjects> ori
         return sameTexts.Count > 0 ? sameTexts : agreeing;
     }
 
-    private bool Agrees(FunctionPattern pattern, ulong address, CodeMatch match) =>
-        References(pattern, match).All(reference => (!_places.TryGetValue(reference.Key, out var known) || known == reference.Place) && (reference.Key != OriginalObjects.KeyOf(pattern.File, pattern.Function) || reference.Place == address));
+    private bool Agrees(FunctionPattern pattern, ulong address, CodeMatch match)
+    {
+        var key = OriginalObjects.KeyOf(pattern.File, pattern.Function);
+        // Of two functions of the same code, one may be another in the shipped binary: what is there is then the other one.
+        if (!hasSymbols && _code.TryGetValue(address, out var holder) && holder != key) return false;
+        return References(pattern, match).All(reference => (!_places.TryGetValue(reference.Key, out var known) || known == reference.Place) && (reference.Key != key || reference.Place == address));
+    }
 
     // A text may hold a date and differ; of several places of the same code, the one with the same texts is meant.
     private bool HasSameText(ObjectFile file, Sighting sighting)
@@ -176,6 +182,7 @@ internal sealed class RunPreMatch(ShippedCode shipped, Lazy<OriginalObjects> ori
         if (!Agrees(pattern, address, match) || _places.TryGetValue(key, out var known) && known != address) return false;
         foreach (var (name, place) in References(pattern, match)) _places[name] = place;
         _places[key] = address;
+        _code[address] = key;
         _matched[key] = match;
         return true;
     }

@@ -69,10 +69,13 @@ public sealed class BuildingAPatch
         Assert.Equal(["read_all"], build.Package.Manifest.Targets[0].Functions.Select(function => function.Name));
     }
 
-    [Fact]
-    public void Says_that_it_could_not_compare_layouts()
+    [Theory]
+    [InlineData("")]
+    [InlineData("-g -gsplit-dwarf")]
+    [InlineData("-gdwarf-4 -fdebug-types-section")]
+    public void Says_that_it_could_not_compare_layouts(string debug)
     {
-        var build = VictimBuild.Of(new VictimRecipe("fresh_type.c"));
+        var build = VictimBuild.Of(new VictimRecipe("fresh_type.c") { ObjectFlags = debug.Split(' ', StringSplitOptions.RemoveEmptyEntries) });
 
         Assert.EndsWith("layouts not compared: no debug information", build.Result.Proof, StringComparison.Ordinal);
     }

@@ -57,6 +57,15 @@ public sealed class BuildingAPatchForAnothersBuild
     }
 
     [Fact]
+    public void Does_not_take_the_same_code_of_another_function_for_one_that_the_vendor_changed()
+    {
+        // upper() is fixed already in what was shipped; its old code is there once, and is lower().
+        var refused = Assert.Throws<BuildRefused>(() => VictimBuild.Of(new VictimRecipe("doubles.c") { Parts = ["vendor_stamp.c"], ShippedFlags = [.. Shipped, "-DFIXED"] }));
+
+        Assert.All(refused.Findings, finding => Assert.Equal("shipped.mismatch", finding.Code));
+    }
+
+    [Fact]
     public void Takes_places_from_a_debug_file_and_checks_them_against_the_code()
     {
         using var victim = Victim.Start(Vendor with { HasDebugFile = true }, threads: 2);

@@ -13,6 +13,8 @@ public sealed class BuildingAPatchThatCannotWork
     [InlineData("-gdwarf-5")]
     [InlineData("-gdwarf-4")]
     [InlineData("-gdwarf-5 -gz")]
+    [InlineData("-gdwarf-5 -fdebug-types-section")]
+    [InlineData("-gdwarf-5 -gdwarf64")]
     [InlineData("-gdwarf-3 -gstrict-dwarf")]
     public void Because_objects_that_live_have_another_layout(string debug)
     {
