@@ -16,6 +16,9 @@ public sealed record BuildRequest
     /// <summary>The binary as it was shipped, stripped or not: what the patch will be applied to.</summary>
     public required string Shipped { get; init; }
 
+    /// <summary>The shipped binary's symbols, where the vendor keeps them in a file of their own (Debian: -dbgsym).</summary>
+    public string? DebugFile { get; init; }
+
     /// <summary>File name to show for the target; that of <see cref="Shipped"/> when null.</summary>
     public string? Module { get; init; }
 

@@ -5,7 +5,8 @@ namespace Hotpatch.Builder;
 /// <summary>What a fix changes in one object.</summary>
 /// <param name="Changed">Functions that exist in both and differ; symbols of the patched object.</param>
 /// <param name="LineNoise">Functions that differ in nothing but source line numbers of assertions.</param>
-internal sealed record ObjectChanges(ObjectFile Original, ObjectFile Patched, Correlation Correlation, IReadOnlyList<ElfSymbol> Changed, IReadOnlyList<string> LineNoise, IReadOnlyList<Finding> Findings);
+/// <param name="ComparedLayouts">Types that both versions know; null when there is no debug information.</param>
+internal sealed record ObjectChanges(ObjectFile Original, ObjectFile Patched, Correlation Correlation, IReadOnlyList<ElfSymbol> Changed, IReadOnlyList<string> LineNoise, IReadOnlyList<Finding> Findings, int? ComparedLayouts);
 
 /// <summary>
 /// Compares two objects function by function, by meaning. A function that the source does not touch counts as changed where the compiler
@@ -33,9 +34,11 @@ internal static class ObjectDiff
             }
             else CheckData(before, patched, symbol, correlation, changed, findings);
         }
-        CheckConstructors(original, patched, findings);
         var functions = changed.Values.Select(symbol => Parent(patched, symbol)).DistinctBy(symbol => symbol.Name).OrderBy(symbol => symbol.Name, StringComparer.Ordinal).ToList();
-        return new ObjectChanges(original, patched, correlation, functions, noise, findings);
+        findings.AddRange(UnsafeChanges.Find(original, patched, functions));
+        var layouts = functions.Count > 0 ? UnsafeChanges.Layouts(original, patched) : null;
+        findings.AddRange(layouts?.Findings ?? []);
+        return new ObjectChanges(original, patched, correlation, functions, noise, findings, layouts?.Compared);
     }
 
     // The cold part of a function is no function: nobody calls it.
@@ -68,12 +71,5 @@ internal static class ObjectDiff
             foreach (var (known, user) in correlation.Pairs)
                 if (known is not null && patched.SectionOf(user).IsExecutable && patched.ReferencesOf(user.SectionIndex).Any(reference => reference.Symbol.SectionIndex == symbol.SectionIndex)) changed[user.Name] = user;
         }
-    }
-
-    private static void CheckConstructors(ObjectFile original, ObjectFile patched, List<Finding> findings)
-    {
-        string Constructors(ObjectFile file) => string.Join('|', file.Image.Sections.Where(section => section.Type is ElfSection.InitArray or ElfSection.FiniArray).Select(section => file.ContentOf(section.Index)));
-        if (Constructors(original) != Constructors(patched))
-            findings.Add(new Finding("code.constructors", patched.Name, "The fix changes what runs at start-up or exit; in running processes start-up is over.", "Do the work in a function that is called later."));
     }
 }

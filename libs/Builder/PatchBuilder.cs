@@ -26,14 +26,13 @@ public static class PatchBuilder
         var trees = request.SourceTree is not null ? await new SourceBuild(request, Note).Run(ct) : PreparedTrees(request);
         var started = Stopwatch.GetTimestamp();
         progress(new BuildStep("compare"));
-        var shipped = Parse(request.Shipped);
         var program = Parse(trees.OriginalProgram);
-        var proof = ProveShipped(shipped, program);
-        var changes = Compare(trees);
-        var symbols = new ProgramSymbols(program);
-        var replacements = changes.Select((change, index) => new ReplacementObject(change, symbols, index)).ToList();
+        var shipped = new ShippedProgram(Parse(request.Shipped), program, request.DebugFile is { } debugFile ? Parse(debugFile) : null, trees.OriginalObjects);
+        var changes = TreeDiff.Compare(trees, program);
+        if (request.Consistency == Consistency.Set) RefuseMain(changes);
+        var replacements = changes.Select((change, index) => new ReplacementObject(change, shipped.Symbols, index)).ToList();
         if (replacements.SelectMany(replacement => replacement.Findings).ToList() is { Count: > 0 } findings) throw new BuildRefused(findings);
-        var functions = Functions(changes, symbols, shipped);
+        var functions = Functions(changes, shipped);
         Note(new BuildStep("compare", Stopwatch.GetElapsedTime(started).TotalSeconds));
 
         var bound = replacements.SelectMany(replacement => replacement.Bound).Distinct().OrderBy(symbol => symbol.Object).ThenBy(symbol => symbol.Name, StringComparer.Ordinal).ToList();
@@ -44,13 +43,13 @@ public static class PatchBuilder
             [
                 new TargetManifest
                 {
-                    BuildId = shipped.BuildId!, Module = request.Module ?? Path.GetFileName(request.Shipped), Consistency = request.Consistency, Functions = functions, Symbols = bound,
+                    BuildId = shipped.BuildId, Module = request.Module ?? Path.GetFileName(request.Shipped), Consistency = request.Consistency, Functions = functions, Symbols = bound,
                     Objects = [.. changes.Select(change => new PayloadObject(change.Patched.Name, 0, 0, ""))],
                 },
             ],
         };
         var package = PackageWriter.Create(manifest, [[.. replacements.Select(replacement => replacement.Bytes)]]);
-        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, proof, steps);
+        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, $"{shipped.Proof}; {LayoutProof(changes)}", steps);
     }
 
     private static BuiltTrees PreparedTrees(BuildRequest request)
@@ -61,44 +60,15 @@ public static class PatchBuilder
         return new BuiltTrees(request.OriginalProgram, request.OriginalObjects!, request.PatchedObjects!);
     }
 
-    // Equal build-ids are a hash over the linked content; equal code serves when a vendor's id covers more than that.
-    private static string ProveShipped(ElfImage shipped, ElfImage program)
+    private static string LayoutProof(IReadOnlyList<ObjectChanges> changes)
     {
-        if (shipped.BuildId is null) throw new BuildRefused("build.no_build_id", "", "The shipped binary has no build-id, so no process that runs it can be recognised.", "Link with --build-id.");
-        if (shipped.BuildId == program.BuildId) return $"the original build has the shipped binary's build-id {shipped.BuildId}";
-        if (shipped.Section(".text") is { } code && program.Section(".text") is { } built && code.Address == built.Address && shipped.BytesOf(code).SequenceEqual(program.BytesOf(built)))
-            return "the original build's code section is the shipped binary's, byte for byte";
-        throw new BuildRefused(
-            "build.not_what_shipped", "", $"The original build (build-id {program.BuildId ?? "none"}) is not what was shipped ({shipped.BuildId}), and its code differs.",
-            "Use the vendor's source version, compiler version and flags (for Debian: the exact source package and dpkg-buildflags).");
+        var blind = changes.Where(change => change.ComparedLayouts is null).Select(change => change.Patched.Name).ToList();
+        var compared = $"the layouts of {changes.Sum(change => change.ComparedLayouts ?? 0)} types are the same";
+        if (blind.Count == 0) return compared;
+        return blind.Count == changes.Count ? "layouts not compared: no debug information" : $"{compared}; layouts not compared in {string.Join(", ", blind)}: no debug information";
     }
 
-    private static List<ObjectChanges> Compare(BuiltTrees trees)
-    {
-        var changes = new List<ObjectChanges>();
-        var findings = new List<Finding>();
-        foreach (var after in Directory.EnumerateFiles(trees.PatchedObjects, "*.o", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
-        {
-            var name = Path.GetRelativePath(trees.PatchedObjects, after);
-            var before = Path.Combine(trees.OriginalObjects, name);
-            if (!File.Exists(before))
-            {
-                findings.Add(new Finding("build.new_object", name, "The fix adds a source file.", "Put the new functions into a file that exists."));
-                continue;
-            }
-            var (one, other) = (File.ReadAllBytes(before), File.ReadAllBytes(after));
-            if (one.AsSpan().SequenceEqual(other)) continue;
-            var change = ObjectDiff.Compare(new ObjectFile(name, one), new ObjectFile(name, other));
-            findings.AddRange(change.Findings);
-            if (change.Changed.Count > 0 || change.LineNoise.Count > 0) changes.Add(change);
-        }
-        if (findings.Count > 0) throw new BuildRefused(findings);
-        if (changes.All(change => change.Changed.Count == 0))
-            throw new BuildRefused("build.nothing_changed", "", "The fix changes no machine code in this configuration: the shipped binary is not affected, or the fix is not compiled in.", "Check the build options; if they are the vendor's, no patch is needed.");
-        return [.. changes.Where(change => change.Changed.Count > 0)];
-    }
-
-    private static List<PatchedFunction> Functions(List<ObjectChanges> changes, ProgramSymbols program, ElfImage shipped)
+    private static List<PatchedFunction> Functions(IReadOnlyList<ObjectChanges> changes, ShippedProgram shipped)
     {
         var functions = new List<PatchedFunction>();
         var findings = new List<Finding>();
@@ -106,20 +76,30 @@ public static class PatchBuilder
             foreach (var symbol in changes[index].Changed)
             {
                 var original = changes[index].Correlation.OriginalOf(symbol.Name);
-                if (original is null || program.Find(original.Name, original.IsLocal, changes[index].Original.SourceFile) is not { Size: > 0 } running)
+                if (original is null || shipped.Symbols.Find(original.Name, original.IsLocal, changes[index].Original.SourceFile) is not { Size: > 0 } running)
                 {
                     // Inlined everywhere: whoever has it inside differs as well and is replaced.
                     continue;
                 }
-                var code = shipped.AtAddress(running.Value, (int)running.Size);
-                if (code.Length == 0) findings.Add(new Finding("build.not_what_shipped", symbol.Name, "The function lies outside the shipped file.", "Check --shipped."));
-                functions.Add(new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name));
+                var code = shipped.Image.AtAddress(running.Value, (int)running.Size);
+                if (code.Length == 0) findings.Add(new Finding("shipped.mismatch", symbol.Name, "The function would lie outside the shipped binary.", "Check that --shipped and --program are the same program."));
+                var function = new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name);
+                if (code.Length > 0 && JumpRoom.Check(function, shipped.Image, shipped.Symbols.StartBehind(running)) is { } tooShort) findings.Add(tooShort);
+                functions.Add(function);
             }
+        shipped.RequireMatch(changes);
         if (findings.Count > 0) throw new BuildRefused(findings);
         return functions.Count > 0 ? functions : throw new BuildRefused("build.nothing_replaced", "", "The changed functions do not exist in the shipped binary.", "Check that --program and --shipped are the same program.");
     }
 
-    private static List<ChangedFunction> Summarize(List<ObjectChanges> changes, List<ReplacementObject> replacements, List<PatchedFunction> functions) =>
+    // Its caller is the C library's start-up code: main is on the first thread's stack as long as the process lives.
+    private static void RefuseMain(IReadOnlyList<ObjectChanges> changes)
+    {
+        if (changes.SelectMany(change => change.Changed).Any(symbol => symbol is { Name: "main", IsLocal: false }))
+            throw new BuildRefused("code.main", "main", "The fix changes main, which never returns while the process lives: it can neither be left for the switch nor be entered again.", "Keep the change out of main. If main only has a changed function inlined that running processes are past, build with --consistency independent.");
+    }
+
+    private static List<ChangedFunction> Summarize(IReadOnlyList<ObjectChanges> changes, List<ReplacementObject> replacements, List<PatchedFunction> functions) =>
     [
         .. changes.SelectMany((change, index) => change.Changed.Select(symbol => new ChangedFunction(
             change.Patched.Name, symbol.Name, functions.FirstOrDefault(function => function.Object == index && function.Name == symbol.Name)?.Size, (int)symbol.Size))),

@@ -36,7 +36,7 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
             await Step("build as shipped", async () =>
             {
                 Copy(request.SourceTree!, VendorTree);
-                await _toolchain.Make(VendorTree, request.MakeCommand!, sections: false, Log("vendor"), ct);
+                await _toolchain.Make(VendorTree, request.MakeCommand!, sections: false, Log("vendor"), Compiled("build as shipped"), ct);
                 var linked = Path.Combine(VendorTree, request.Program!);
                 Require(File.Exists(linked), "build.program_missing", request.Program!, "The build command ended well, but the program is not there.", "Check --program: it is relative to the top of the tree.");
                 File.Copy(linked, program, overwrite: true);
@@ -44,7 +44,7 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
             await Step("build with a section per function", async () =>
             {
                 Copy(request.SourceTree!, SectionsTree);
-                await _toolchain.Make(SectionsTree, request.MakeCommand!, sections: true, Log("sections"), ct);
+                await _toolchain.Make(SectionsTree, request.MakeCommand!, sections: true, Log("sections"), Compiled("build with a section per function"), ct);
                 CollectObjects(SectionsTree, original);
             });
             Done("original", basis);
@@ -60,7 +60,7 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
                 if (File.Exists(Stamp("patched")) || File.Exists(Stamp("dirty"))) await Restore(ct);
                 await File.WriteAllTextAsync(Stamp("dirty"), "", ct);
                 foreach (var diff in request.Diffs) await Toolchain.Patch(SectionsTree, diff, Log("patched"), ct);
-                await _toolchain.Make(SectionsTree, request.MakeCommand!, sections: true, Log("patched"), ct);
+                await _toolchain.Make(SectionsTree, request.MakeCommand!, sections: true, Log("patched"), Compiled("build what the fix changes"), ct);
                 CollectObjects(SectionsTree, patched);
             });
             Done("patched", whole);
@@ -86,6 +86,8 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
     private static bool SameBytes(byte[] one, byte[] other) => one.AsSpan().SequenceEqual(other);
 
     private static bool IsBuilt(string path) => Path.GetExtension(path) is ".o" or ".a" or ".d";
+
+    private Action<int> Compiled(string text) => objects => progress(new BuildStep($"{text}: {objects} objects"));
 
     private async Task Step(string text, Func<Task> work)
     {
@@ -118,7 +120,7 @@ internal sealed class SourceBuild(BuildRequest request, Action<BuildStep> progre
     private async Task<string> Fingerprint(IReadOnlyList<string> diffs, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.MakeCommand}\n{request.Program}\n{await Toolchain.Version(ct)}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{request.MakeCommand}\n{request.Program}\n{Toolchain.SectionFlags}\n{await Toolchain.Version(ct)}\n"));
         foreach (var file in Directory.EnumerateFiles(request.SourceTree!, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
             if (IsBuilt(file)) continue;

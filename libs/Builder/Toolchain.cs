@@ -1,22 +1,26 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace Hotpatch.Builder;
 
 /// <summary>Runs the vendor's build. A wrapper in front of the compiler adds what per-function comparison needs; the build itself is not edited.</summary>
 [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
-internal sealed class Toolchain(string workFolder)
+internal sealed partial class Toolchain(string workFolder)
 {
+    private const int ObjectsBetweenReports = 20;
     private const int LogLinesShown = 15;
     private static readonly string[] Compilers = ["cc", "gcc", "g++", "c++", "clang", "clang++", "x86_64-linux-gnu-gcc", "x86_64-linux-gnu-g++"];
 
     // Each function and datum in a section of its own: then unchanged neighbours do not move, and calls between them are visible.
-    private const string SectionFlags = "-ffunction-sections -fdata-sections";
+    // Debug information does not touch the code (GCC tests for that with -fcompare-debug); the layouts of types are read from it.
+    public const string SectionFlags = "-ffunction-sections -fdata-sections -g";
 
-    public async Task Make(string tree, string command, bool sections, string log, CancellationToken ct)
+    /// <param name="compiled">Told how many objects there are so far, as far as the build's output shows it.</param>
+    public async Task Make(string tree, string command, bool sections, string log, Action<int> compiled, CancellationToken ct)
     {
         var path = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin";
         if (sections) path = $"{WriteWrappers(path)}:{path}";
-        await Run(tree, command, path, log, "build.make_failed", "The build command failed", "Run it by hand in the tree until it works; the log has the compiler's own words.", ct);
+        await Run(tree, command, path, log, "build.make_failed", "The build command failed", "Run it by hand in the tree until it works; the log has the compiler's own words.", ct, compiled);
     }
 
     public static async Task Patch(string tree, string diff, string log, CancellationToken ct) =>
@@ -31,7 +35,7 @@ internal sealed class Toolchain(string workFolder)
         return text.Length > 0 ? text : throw new BuildRefused("build.no_compiler", "cc", "No C compiler is installed.", "Install gcc or clang, make and patch.");
     }
 
-    private static async Task Run(string folder, string command, string path, string log, string code, string what, string advice, CancellationToken ct)
+    private static async Task Run(string folder, string command, string path, string log, string code, string what, string advice, CancellationToken ct, Action<int>? compiled = null)
     {
         var start = new ProcessStartInfo("bash", ["-e", "-o", "pipefail", "-c", command]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PATH"] = path;
@@ -42,8 +46,18 @@ internal sealed class Toolchain(string workFolder)
         await using (var file = new StreamWriter(log, append: true))
         {
             var gate = new Lock();
-            process.OutputDataReceived += (_, line) => { lock (gate) file.WriteLine(line.Data); };
-            process.ErrorDataReceived += (_, line) => { lock (gate) file.WriteLine(line.Data); };
+            var objects = 0;
+            void Keep(object sender, DataReceivedEventArgs line)
+            {
+                lock (gate)
+                {
+                    file.WriteLine(line.Data);
+                    if (line.Data is not null && Compiles().IsMatch(line.Data) && ++objects % ObjectsBetweenReports == 0) compiled?.Invoke(objects);
+                }
+            }
+
+            process.OutputDataReceived += Keep;
+            process.ErrorDataReceived += Keep;
             process.BeginOutputReadLine();
             process.BeginErrorReadLine();
             try
@@ -74,6 +88,10 @@ internal sealed class Toolchain(string workFolder)
         }
         return folder;
     }
+
+    // "cc ... -c file.c", or what quiet builds print: "CC file.o".
+    [GeneratedRegex(@"\s-c\s|^\s*\W*\b(CC|CXX)\b")]
+    private static partial Regex Compiles();
 
     private static string Quote(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

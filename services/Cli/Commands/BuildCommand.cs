@@ -17,6 +17,7 @@ internal static class BuildCommand
     private static readonly Option<string[]> Probe = new("--probe") { Description = "Health probe NAME=tcp:PORT:SEND:EXPECT (repeatable); port 0 = lowest one listened on" };
     private static readonly Option<string> ConsistencyOption = new("--consistency") { Description = "set: no thread in any replaced function at the switch; independent: only out of the bytes overwritten", DefaultValueFactory = _ => "set" };
     private static readonly Option<string> Shipped = new("--shipped") { Description = "The binary as it runs on the endpoints", Required = true };
+    private static readonly Option<string?> DebugFile = new("--debug-file") { Description = "The shipped binary's symbols, where they lie in a file of their own" };
     private static readonly Option<string?> Module = new("--module") { Description = "Name to show for the target" };
     private static readonly Option<string?> Source = new("--source") { Description = "Source tree of the shipped version" };
     private static readonly Option<string[]> Diff = new("--diff") { Description = "The fix as a unified diff (repeatable, in order)" };
@@ -34,7 +35,7 @@ internal static class BuildCommand
         Severity.AcceptOnlyFromAmong("low", "medium", "high", "critical");
         var command = new Command("build", "Build a patch from a source fix, proven against the shipped binary")
         {
-            Name, Level, Summary, Severity, Advisory, Probe, ConsistencyOption, Shipped, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
+            Name, Level, Summary, Severity, Advisory, Probe, ConsistencyOption, Shipped, DebugFile, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
         };
         command.SetAction(Build);
         return command;
@@ -63,6 +64,7 @@ internal static class BuildCommand
         Probes = [.. (parsed.GetValue(Probe) ?? []).Select(Parse.Probe)],
         Consistency = parsed.GetValue(ConsistencyOption) == "independent" ? Consistency.Independent : Consistency.Set,
         Shipped = parsed.GetValue(Shipped)!,
+        DebugFile = parsed.GetValue(DebugFile),
         Module = parsed.GetValue(Module),
         SourceTree = parsed.GetValue(Source),
         Diffs = parsed.GetValue(Diff) ?? [],

@@ -60,6 +60,80 @@ public sealed class BuildingAPatch
     }
 
     [Fact]
+    public void Allows_a_wholly_new_type_and_says_that_layouts_were_compared()
+    {
+        using var victim = Victim.Start(new VictimRecipe("fresh_type.c") { ObjectFlags = ["-g"] }, threads: 1);
+        Assert.Matches(@"the layouts of [1-9]\d* types are the same", victim.Build.Result.Proof);
+
+        victim.Apply();
+        Assert.Equal(["-1", "8"], [victim.Ask("100"), victim.Ask("1")]);
+    }
+
+    [Fact]
+    public void Allows_a_change_of_code_that_leaves_every_type_as_it_is()
+    {
+        var build = VictimBuild.Of(new VictimRecipe("shapes.c") { ObjectFlags = ["-g"] });
+
+        Assert.Equal(["read_all"], build.Package.Manifest.Targets[0].Functions.Select(function => function.Name));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-g -gsplit-dwarf")]
+    [InlineData("-gdwarf-4 -fdebug-types-section")]
+    public void Says_that_it_could_not_compare_layouts(string debug)
+    {
+        var build = VictimBuild.Of(new VictimRecipe("fresh_type.c") { ObjectFlags = debug.Split(' ', StringSplitOptions.RemoveEmptyEntries) });
+
+        Assert.EndsWith("layouts not compared: no debug information", build.Result.Proof, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Is_not_changed_by_debug_information()
+    {
+        var (without, with) = (VictimBuild.Of(new VictimRecipe("fresh_type.c")), VictimBuild.Of(new VictimRecipe("fresh_type.c") { ObjectFlags = ["-g"] }));
+
+        Assert.Equal(without.Package.Digest, with.Package.Digest);
+    }
+
+    [Fact]
+    public void Replaces_every_caller_that_has_the_fixed_function_inside()
+    {
+        using var victim = Victim.Start(new VictimRecipe("inlined.c") { Parts = ["inlined_out.c"] }, threads: 2);
+        Assert.Equal(["copy_out", "copy_in"], victim.Package.Manifest.Targets[0].Functions.Select(function => function.Name));
+        Assert.Equal("101 102 500", victim.Ask("100"));
+
+        victim.Apply();
+        Assert.Equal("-1 -1 500", victim.Ask("100"));
+        victim.RollBack();
+        Assert.Equal("101 102 500", victim.Ask("100"));
+    }
+
+    [Fact]
+    public void Replaces_the_caller_of_a_function_that_has_no_code_of_its_own()
+    {
+        using var victim = Victim.Start(new VictimRecipe("inlined.c") { Parts = ["inlined_out.c"], Fix = ["-DFIXED_CLIP"] });
+        Assert.Equal(["copy_out"], victim.Package.Manifest.Targets[0].Functions.Select(function => function.Name));
+        Assert.Equal("4097 4000 20480", victim.Ask("4096"));
+
+        victim.Apply();
+        Assert.Equal("4097 4098 20480", victim.Ask("4096"));
+    }
+
+    [Fact]
+    public void Replaces_a_function_shorter_than_a_jump_where_there_is_padding_behind_it()
+    {
+        using var victim = Victim.Start("tiny.c", threads: 1);
+        Assert.True(victim.Package.Manifest.Targets[0].Functions.Single().Size < 5);
+        Assert.Equal("0 3", victim.Ask("7"));
+
+        victim.Apply();
+        Assert.Equal("1 3", victim.Ask("7"));
+        victim.RollBack();
+        Assert.Equal("0 3", victim.Ask("7"));
+    }
+
+    [Fact]
     public void Makes_the_same_bytes_of_the_same_input()
     {
         var (one, other) = (VictimBuild.Of(new VictimRecipe("fresh.c")), VictimBuild.Of(new VictimRecipe("fresh.c") { Flags = ["-DSECOND_BUILD"] }));

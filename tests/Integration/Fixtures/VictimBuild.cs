@@ -11,6 +11,18 @@ internal sealed record VictimRecipe(string Source)
 {
     public string[] Flags { get; init; } = [];
 
+    /// <summary>More sources of the program, each an object of its own.</summary>
+    public string[] Parts { get; init; } = [];
+
+    /// <summary>What the objects that are compared are compiled with on top.</summary>
+    public string[] ObjectFlags { get; init; } = [];
+
+    /// <summary>The shipped program is linked once more with these, by somebody whose build is not quite ours.</summary>
+    public string[] ShippedFlags { get; init; } = [];
+
+    /// <summary>The shipped program's symbols lie in a file beside it, as distributions keep them.</summary>
+    public bool HasDebugFile { get; init; }
+
     /// <summary>What the fixed objects are compiled with on top.</summary>
     public string[] Fix { get; init; } = ["-DFIXED"];
 
@@ -25,11 +37,11 @@ internal sealed record VictimRecipe(string Source)
     /// <summary>The victim that is fixed again and again.</summary>
     public static VictimRecipe OfLevel(int level) => new("levels.c") { Fix = [$"-DLEVEL={level}"], Level = level, PatchName = "level" };
 
-    public string Key => string.Join('|', [Source, Compiler, .. Flags, "fix", .. Fix, "libs", .. Libraries, $"{PatchName}-{Level}-{Consistency}"]);
+    public string Key => string.Join('|', [Source, Compiler, .. Parts, .. Flags, "objects", .. ObjectFlags, "shipped", .. ShippedFlags, $"{HasDebugFile}", "fix", .. Fix, "libs", .. Libraries, $"{PatchName}-{Level}-{Consistency}"]);
 }
 
 /// <summary>A victim's program, stripped as a distribution ships it, and its fix as a package made by the product's own builder.</summary>
-internal sealed record VictimBuild(string Program, PatchPackage Package)
+internal sealed record VictimBuild(string Program, BuildResult Result)
 {
     private static readonly ConcurrentDictionary<string, Lazy<VictimBuild>> Built = new();
     private static readonly string Root = Directory.CreateTempSubdirectory("hotpatch-victims-").FullName;
@@ -37,6 +49,8 @@ internal sealed record VictimBuild(string Program, PatchPackage Package)
     static VictimBuild() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Root, recursive: true);
 
     public static string Sources { get; } = CheckoutRoot.PathOf("tests", "targets", "victims");
+
+    public PatchPackage Package => Result.Package;
 
     public static VictimBuild Of(VictimRecipe recipe) => Built.GetOrAdd(recipe.Key, _ => new Lazy<VictimBuild>(() => Make(recipe))).Value;
 
@@ -62,11 +76,12 @@ internal sealed record VictimBuild(string Program, PatchPackage Package)
         var result = PatchBuilder.Build(
             new BuildRequest
             {
-                Name = recipe.PatchName, Level = recipe.Level, Consistency = recipe.Consistency, Shipped = Path.Combine(folder, target), OriginalProgram = Path.Combine(folder, $"{target}.symbols"),
+                Name = recipe.PatchName, Level = recipe.Level, Consistency = recipe.Consistency, Shipped = Path.Combine(folder, target), DebugFile = recipe.HasDebugFile ? Path.Combine(folder, $"{target}.debug") : null,
+                OriginalProgram = Path.Combine(folder, $"{target}.symbols"),
                 OriginalObjects = Path.Combine(folder, "original"), PatchedObjects = Path.Combine(folder, "patched"), WorkFolder = folder,
             },
             _ => { }, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
-        return new VictimBuild(Path.Combine(folder, Path.GetFileNameWithoutExtension(recipe.Source)), result.Package);
+        return new VictimBuild(Path.Combine(folder, Path.GetFileNameWithoutExtension(recipe.Source)), result);
     }
 
     // libshelf_a.so is made of libshelf.c with -DSHELF=a.
@@ -82,16 +97,25 @@ internal sealed record VictimBuild(string Program, PatchPackage Package)
         var (source, flags) = SourceOf(recipe, target);
         string[] form = isLibrary
             ? ["-shared"]
-            : ["-Wl,-rpath,$ORIGIN", $"-L{folder}", .. recipe.Libraries.Select(library => $"-l:{library}")];
-        string[] position = isLibrary ? [] : ["-pie"];              // a recipe's own flags come later and have the last word
-        Run(recipe.Compiler, ["-O2", .. flags, .. position, .. recipe.Flags, "-Wl,--build-id", "-o", Path.Combine(folder, $"{target}.symbols"), source, .. form, "-pthread", "-ldl"]);
-        Run("strip", "-o", Path.Combine(folder, target), Path.Combine(folder, $"{target}.symbols"));
+            : [recipe.Flags.Contains("-no-pie") ? "-no-pie" : "-pie", "-Wl,-rpath,$ORIGIN", $"-L{folder}", .. recipe.Libraries.Select(library => $"-l:{library}")];
+        var (symbols, shipped) = (Path.Combine(folder, $"{target}.symbols"), Path.Combine(folder, $"{target}.shipped"));
+        void LinkAs(string output, string[] more) =>
+            Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, "-Wl,--build-id", "-o", output, .. PartsOf(recipe), source, .. form, "-pthread", "-ldl", .. more]);
+
+        LinkAs(symbols, []);
+        if (recipe.ShippedFlags.Length > 0) LinkAs(shipped, recipe.ShippedFlags);
+        else File.Copy(symbols, shipped);
+        if (recipe.HasDebugFile) Run("objcopy", "--only-keep-debug", shipped, Path.Combine(folder, $"{target}.debug"));
+        Run("strip", "-o", Path.Combine(folder, target), shipped);
     }
 
     private static void Compile(VictimRecipe recipe, string folder, string tree, string target, string[] fix)
     {
         var (source, flags) = SourceOf(recipe, target);
         var objects = Directory.CreateDirectory(Path.Combine(folder, tree)).FullName;
-        Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, .. fix, "-DSECTIONS", "-ffunction-sections", "-fdata-sections", "-c", source, "-o", Path.Combine(objects, "victim.o")]);
+        foreach (var (input, output) in PartsOf(recipe).Select(part => (part, Path.GetFileNameWithoutExtension(part))).Prepend((source, "victim")))
+            Run(recipe.Compiler, ["-O2", .. flags, .. recipe.Flags, .. fix, "-DSECTIONS", "-ffunction-sections", "-fdata-sections", .. recipe.ObjectFlags, "-c", input, "-o", Path.Combine(objects, $"{output}.o")]);
     }
+
+    private static IEnumerable<string> PartsOf(VictimRecipe recipe) => recipe.Parts.Select(part => Path.Combine(Sources, part));
 }
