@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Hotpatch.Contracts.Patcher;
 using Hotpatch.Tests.Integration.Fixtures;
@@ -57,7 +56,7 @@ internal sealed class StopTimes : IDisposable
             apply.Add(victim, () => StopOf(_patcher.Apply(victim, package)));
             rollBack.Add(victim, () => StopOf(_patcher.RollBack(victim)));
         }
-        foreach (var series in (Series[])[nothing, floor, apply, rollBack]) series.Row(table, threads, series == nothing ? null : floor.Median);
+        foreach (var series in (Series[])[nothing, floor, apply, rollBack]) Row(table, threads, series, series == nothing ? null : floor.Stops.Median);
     }
 
     private static int StopOf(PatcherResult result) =>
@@ -69,27 +68,10 @@ internal sealed class StopTimes : IDisposable
         return [.. victim.Package.Manifest.Targets[0].Functions.Select(function => (start + function.Address).ToString("x", CultureInfo.InvariantCulture))];
     }
 
-    private sealed class Series(string name)
+    private static void Row(Table table, int threads, Series series, double? floor)
     {
-        private readonly List<double> _stops = [], _gaps = [], _totals = [];
-
-        public double Median => At(_stops, 0.5);
-
-        public void Add(Victim victim, Func<int> operation)
-        {
-            victim.Ask("gap");
-            var started = Stopwatch.GetTimestamp();
-            _stops.Add(operation());
-            _totals.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-            _gaps.Add(double.Parse(victim.Ask("gap"), CultureInfo.InvariantCulture) / 1000);
-        }
-
-        public void Row(Table table, int threads, double? floor)
-        {
-            string Stop(double share) => floor is null ? "" : $"{At(_stops, share):N0}";
-            table.AddRow(name, $"{threads}", Stop(0.5), Stop(0.9), Stop(1), floor is > 0 ? $"{Median / floor:F2}" : "", $"{At(_gaps, 0.5):N0}", $"{At(_totals, 0.5):N1}");
-        }
-
-        private static double At(List<double> values, double share) => values.Order().ElementAt((int)Math.Min(values.Count - 1, share * values.Count));
+        string Stop(double share) => floor is null ? "" : $"{series.Stops.At(share):N0}";
+        var ratio = floor is > 0 ? $"{series.Stops.Median / floor:F2}" : "";
+        table.AddRow(series.Name, $"{threads}", Stop(0.5), Stop(0.9), Stop(1), ratio, $"{series.Gaps.Median:N0}", $"{series.Totals.Median:N1}");
     }
 }
