@@ -7,6 +7,9 @@ namespace Hotpatch.Tests.Benchmarks;
 /// <summary>CloudLinux's libcare: the assembly of both builds is compared, all threads are stopped and their stacks unwound.</summary>
 internal sealed class LibcareTool : IPatchTool
 {
+    /// <summary>The program that applies and reverts, in the folder that libcare was built in.</summary>
+    public const string Control = "libcare-ctl";
+
     private readonly string _build, _folder;
 
     /// <param name="build">Folder with libcare-ctl and the kpatch_* programs that make its patches.</param>
@@ -34,12 +37,12 @@ internal sealed class LibcareTool : IPatchTool
 
     private string Library => In(MeterLibrary.File);
 
-    public ToolAnswer Apply(Victim victim) => Control("patch", victim, In("fix.kpatch"));
+    public ToolAnswer Apply(Victim victim) => Run("patch", victim, In("fix.kpatch"));
 
-    public ToolAnswer Revert(Victim victim) => Control("unpatch", victim);
+    public ToolAnswer Revert(Victim victim) => Run("unpatch", victim);
 
-    private ToolAnswer Control(string verb, Victim victim, params string[] rest) =>
-        new(RealTime.Run(Path.Combine(_build, "libcare-ctl"), [verb, "-p", victim.Pid.ToString(CultureInfo.InvariantCulture), .. rest]));
+    private ToolAnswer Run(string verb, Victim victim, params string[] rest) =>
+        new(RealTime.Run(Path.Combine(_build, Control), [verb, "-p", victim.Pid.ToString(CultureInfo.InvariantCulture), .. rest]));
 
     private void Assemble(string output, params string[] flags)
     {

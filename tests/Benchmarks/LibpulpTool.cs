@@ -6,6 +6,9 @@ namespace Hotpatch.Tests.Benchmarks;
 /// <summary>SUSE's libpulp with its default settings: padded entries, a library loaded into the target beforehand, no look at any stack.</summary>
 internal sealed class LibpulpTool : IPatchTool
 {
+    /// <summary>The program that applies and reverts, below the folder that libpulp was built in.</summary>
+    public const string Trigger = "tools/ulp";
+
     private const string FixedFunction = "reading_fixed";
 
     private readonly string _ulp, _fix;
@@ -14,7 +17,7 @@ internal sealed class LibpulpTool : IPatchTool
     /// <param name="folder">An empty folder of our own.</param>
     public LibpulpTool(string build, string folder)
     {
-        _ulp = Path.Combine(build, "tools", "ulp");
+        _ulp = Path.Combine(build, Trigger);
         _fix = Path.Combine(folder, "fix.so");
         var library = Path.Combine(folder, MeterLibrary.File);
         var description = Path.Combine(folder, "fix.dsc");
@@ -30,9 +33,9 @@ internal sealed class LibpulpTool : IPatchTool
     public VictimRecipe Recipe => MeterLibrary.Recipe;
     public IReadOnlyList<string> Environment { get; }
 
-    public ToolAnswer Apply(Victim victim) => Trigger(victim, _fix);
+    public ToolAnswer Apply(Victim victim) => Run(victim, _fix);
 
-    public ToolAnswer Revert(Victim victim) => Trigger(victim, "--revert", _fix);
+    public ToolAnswer Revert(Victim victim) => Run(victim, "--revert", _fix);
 
-    private ToolAnswer Trigger(Victim victim, params string[] rest) => new(RealTime.Run(_ulp, ["trigger", "-p", victim.Pid.ToString(CultureInfo.InvariantCulture), .. rest]));
+    private ToolAnswer Run(Victim victim, params string[] rest) => new(RealTime.Run(_ulp, ["trigger", "-p", victim.Pid.ToString(CultureInfo.InvariantCulture), .. rest]));
 }

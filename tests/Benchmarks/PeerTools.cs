@@ -10,10 +10,7 @@ namespace Hotpatch.Tests.Benchmarks;
 /// </summary>
 internal sealed class PeerTools : IDisposable
 {
-    public const string Libpulp = "HOTPATCH_LIBPULP";
-    public const string Libcare = "HOTPATCH_LIBCARE";
-
-    private const int PauseMicroseconds = 1000;
+    private const int PauseMicroseconds = 50;      // now and then, so that nothing on the worker's CPU starves
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(30);
 
     private readonly int _rounds;
@@ -27,21 +24,18 @@ internal sealed class PeerTools : IDisposable
         _rounds = rounds;
         _ours = new HotpatchTool(_patcher, Consistency.Set, []);
         _tools = [_ours, new HotpatchTool(_patcher, Consistency.Independent, MeterLibrary.Padding)];
-        if (BuildOf(Libpulp) is { } libpulp) _tools.Add(new LibpulpTool(libpulp, FolderOf("libpulp")));
-        if (BuildOf(Libcare) is { } libcare) _tools.Add(new LibcareTool(libcare, FolderOf("libcare")));
+        if (BuildOf("HOTPATCH_LIBPULP", LibpulpTool.Trigger) is { } libpulp) _tools.Add(new LibpulpTool(libpulp, FolderOf("libpulp")));
+        if (BuildOf("HOTPATCH_LIBCARE", LibcareTool.Control) is { } libcare) _tools.Add(new LibcareTool(libcare, FolderOf("libcare")));
     }
-
-    /// <summary>Whether any tool but our own is named by the environment.</summary>
-    public static bool AreThere => BuildOf(Libpulp) is not null || BuildOf(Libcare) is not null;
 
     public void Print(IEnumerable<int> threadCounts)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("what");
-        foreach (var column in (string[])["threads", "own clock µs", "gap seen median µs", "p90", "worst", "x hotpatch", "total ms"]) table.AddColumn(new TableColumn(column).RightAligned());
+        foreach (var column in (string[])["threads", "own clock µs", "gap seen median µs", "p90", "worst", "x set", "total ms"]) table.AddColumn(new TableColumn(column).RightAligned());
         foreach (var threads in threadCounts) Measure(threads, table);
         AnsiConsole.Console.Profile.Width = 140;
         AnsiConsole.Write(table);
-        Console.WriteLine($"{_rounds} rounds, a new process for each; one function of a library, and every operation confirmed by the process's answer. The first thread");
+        Console.WriteLine($"{_rounds} rounds, a new process for each; one function of a library, and every operation confirmed by the process's answer. One thread");
         Console.WriteLine("sees the gaps, the others call and sleep, one more waits for questions. Processes and peers run with real-time priority, our patcher");
         Console.WriteLine("only while it holds threads.");
     }
@@ -52,7 +46,12 @@ internal sealed class PeerTools : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static string? BuildOf(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } path ? path : null;
+    private static string? BuildOf(string variable, string program)
+    {
+        if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } build && File.Exists(Path.Combine(build, program))) return build;
+        Console.WriteLine($"{variable} names no folder with {program}: that tool is left out (see --help).");
+        return null;
+    }
 
     private string FolderOf(string tool) => Directory.CreateDirectory(Path.Combine(_folder, tool)).FullName;
 
@@ -65,8 +64,9 @@ internal sealed class PeerTools : IDisposable
         {
             foreach (var tool in _tools)
             {
-                using var victim = Victim.Start(tool.Recipe, threads, RealTime.OfVictim(tool.Environment));
+                using var victim = Victim.Start(tool.Recipe, threads: 1, RealTime.OfVictim(tool.Environment));
                 victim.Ask($"pause {PauseMicroseconds}");
+                victim.Ask($"callers {threads - 1}");
                 Thread.Sleep(Settling);
                 nothing.Add(victim, () => { Thread.Sleep(Settling); return null; });
                 applied[tool].Add(victim, () => Confirmed(victim, MeterLibrary.Fixed, tool.Apply));

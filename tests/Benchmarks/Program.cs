@@ -5,18 +5,17 @@ const string Usage =
     """
     usage: hotpatch-benchmarks [--rounds N] [--peers-only]
 
-    How long a patched process stands still, beside the floor (floor.c) and beside public tools that do the same job.
-    Needs root.
+    How long a patched process stands still: by our clock, beside the floor (floor.c); and as the process sees it, beside public tools that
+    do the same job. Needs root.
 
       HOTPATCH_PATCHER   our patcher, as published
       HOTPATCH_LIBPULP   folder that libpulp was built in, with tools/ulp and lib/.libs/libpulp.so
       HOTPATCH_LIBCARE   folder with libcare-ctl, kpatch_gensrc, kpatch_strip and kpatch_make (libcare's src)
 
-    Without the last two, the table of peers is left out.
+    A tool that is not there is left out.
     """;
 
 int[] threads = [1, 50, 400];
-int[] peerThreads = [1, 50];
 var rounds = 20;
 var peersOnly = false;
 for (var i = 0; i < args.Length; i++)
@@ -34,11 +33,6 @@ if (!peersOnly)
     using var stops = new StopTimes(rounds);
     stops.Print(threads);
 }
-if (!PeerTools.AreThere)
-{
-    Console.WriteLine($"No peers: neither {PeerTools.Libpulp} nor {PeerTools.Libcare} names a tool (see --help).");
-    return 0;
-}
 using var peers = new PeerTools(rounds);
-peers.Print(peerThreads);
+peers.Print(threads);
 return 0;
