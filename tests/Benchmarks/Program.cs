@@ -1,13 +1,38 @@
 using System.Globalization;
 using Hotpatch.Tests.Benchmarks;
 
+const string Usage =
+    """
+    usage: hotpatch-benchmarks [--rounds N] [--peers-only]
+
+    How long a patched process stands still: by our clock, beside the floor (floor.c); and as the process sees it, beside public tools that
+    do the same job. Needs root.
+
+      HOTPATCH_PATCHER   our patcher, as published
+      HOTPATCH_LIBPULP   folder that libpulp was built in, with tools/ulp and lib/.libs/libpulp.so
+      HOTPATCH_LIBCARE   folder with libcare-ctl, kpatch_gensrc, kpatch_strip and kpatch_make (libcare's src)
+
+    A tool that is not there is left out.
+    """;
+
 int[] threads = [1, 50, 400];
-var rounds = args is ["--rounds", var text] ? int.Parse(text, CultureInfo.InvariantCulture) : 20;
-if (args is ["--help" or "-h"])
+var rounds = 20;
+var peersOnly = false;
+for (var i = 0; i < args.Length; i++)
 {
-    Console.WriteLine("usage: hotpatch-benchmarks [--rounds N]    how long a patched process stands still, beside the floor (HOTPATCH_PATCHER names the patcher)");
-    return 0;
+    if (args[i] == "--rounds" && i + 1 < args.Length) rounds = int.Parse(args[++i], CultureInfo.InvariantCulture);
+    else if (args[i] == "--peers-only") peersOnly = true;
+    else
+    {
+        Console.WriteLine(Usage);
+        return args[i] is "--help" or "-h" ? 0 : 2;
+    }
 }
-using var stops = new StopTimes(rounds);
-stops.Print(threads);
+if (!peersOnly)
+{
+    using var stops = new StopTimes(rounds);
+    stops.Print(threads);
+}
+using var peers = new PeerTools(rounds);
+peers.Print(threads);
 return 0;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Hotpatch.Contracts.Patcher;
 using Hotpatch.Tests.Integration.Fixtures;
@@ -7,8 +6,8 @@ using Spectre.Console;
 namespace Hotpatch.Tests.Benchmarks;
 
 /// <summary>
-/// How long a process stands still while it is patched: by the patcher's own clock, as its threads see it (the largest time between two
-/// turns of their loops), and beside the floor (floor.c): what the system calls alone cost on this machine, in the same run.
+/// How long a process stands still while it is patched, by the patcher's own clock, beside the floor (floor.c): what the system calls alone
+/// cost on this machine, in the same run.
 /// </summary>
 internal sealed class StopTimes : IDisposable
 {
@@ -30,12 +29,11 @@ internal sealed class StopTimes : IDisposable
     public void Print(IEnumerable<int> threadCounts)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("what");
-        foreach (var column in (string[])["threads", "stop median µs", "p90", "worst", "x floor", "gap seen median µs", "total ms"]) table.AddColumn(new TableColumn(column).RightAligned());
+        foreach (var column in (string[])["threads", "stop median µs", "p90", "worst", "x floor", "total ms"]) table.AddColumn(new TableColumn(column).RightAligned());
         foreach (var threads in threadCounts) Measure(threads, table);
         AnsiConsole.Console.Profile.Width = 140;
         AnsiConsole.Write(table);
-        Console.WriteLine($"{_rounds} rounds; {Environment.ProcessorCount} CPUs; 3 entries of {Source} with all threads calling them. Gap: the target's own clock; with more threads than");
-        Console.WriteLine("CPUs it is mostly the scheduler's: compare with the row 'nothing'.");
+        Console.WriteLine($"{_rounds} rounds; {Environment.ProcessorCount} CPUs; 3 entries of {Source} with all threads calling them. By the clock of whoever stops them.");
     }
 
     public void Dispose()
@@ -49,15 +47,14 @@ internal sealed class StopTimes : IDisposable
         using var victim = Victim.StartPaced(Source, threads - 1, threads * PausePerThread);
         var package = _patcher.Signed(victim.Package);
         var entries = Entries(victim);
-        Series nothing = new("nothing"), floor = new("floor"), apply = new("apply"), rollBack = new("roll back");
+        Series floor = new("floor"), apply = new("apply"), rollBack = new("roll back");
         for (var round = 0; round < _rounds; round++)
         {
-            nothing.Add(victim, () => { Thread.Sleep(30); return 0; });
             floor.Add(victim, () => int.Parse(VictimBuild.Run(Floor, [$"{victim.Pid}", .. entries]).Split(' ')[0], CultureInfo.InvariantCulture));
             apply.Add(victim, () => StopOf(_patcher.Apply(victim, package)));
             rollBack.Add(victim, () => StopOf(_patcher.RollBack(victim)));
         }
-        foreach (var series in (Series[])[nothing, floor, apply, rollBack]) series.Row(table, threads, series == nothing ? null : floor.Median);
+        foreach (var series in (Series[])[floor, apply, rollBack]) Row(table, threads, series, floor.Stops.Median);
     }
 
     private static int StopOf(PatcherResult result) =>
@@ -69,27 +66,9 @@ internal sealed class StopTimes : IDisposable
         return [.. victim.Package.Manifest.Targets[0].Functions.Select(function => (start + function.Address).ToString("x", CultureInfo.InvariantCulture))];
     }
 
-    private sealed class Series(string name)
+    private static void Row(Table table, int threads, Series series, double floor)
     {
-        private readonly List<double> _stops = [], _gaps = [], _totals = [];
-
-        public double Median => At(_stops, 0.5);
-
-        public void Add(Victim victim, Func<int> operation)
-        {
-            victim.Ask("gap");
-            var started = Stopwatch.GetTimestamp();
-            _stops.Add(operation());
-            _totals.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-            _gaps.Add(double.Parse(victim.Ask("gap"), CultureInfo.InvariantCulture) / 1000);
-        }
-
-        public void Row(Table table, int threads, double? floor)
-        {
-            string Stop(double share) => floor is null ? "" : $"{At(_stops, share):N0}";
-            table.AddRow(name, $"{threads}", Stop(0.5), Stop(0.9), Stop(1), floor is > 0 ? $"{Median / floor:F2}" : "", $"{At(_gaps, 0.5):N0}", $"{At(_totals, 0.5):N1}");
-        }
-
-        private static double At(List<double> values, double share) => values.Order().ElementAt((int)Math.Min(values.Count - 1, share * values.Count));
+        string Stop(double share) => $"{series.Stops.At(share):N0}";
+        table.AddRow(series.Name, $"{threads}", Stop(0.5), Stop(0.9), Stop(1), $"{series.Stops.Median / floor:F2}", $"{series.Totals.Median:N1}");
     }
 }
