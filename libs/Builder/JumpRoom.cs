@@ -4,7 +4,10 @@ using Iced.Intel;
 
 namespace Hotpatch.Builder;
 
-/// <summary>Whether the jump to the new code fits: into the function, or into it and the padding behind. The engine asks the same of the process.</summary>
+/// <summary>
+/// Whether the jump to the new code fits: into the function, into it and the padding behind, or into padding that was put before it. The
+/// engine asks the same of the process.
+/// </summary>
 internal static class JumpRoom
 {
     private const int JumpBytes = 5, InstructionBytesMax = 15;
@@ -16,7 +19,7 @@ internal static class JumpRoom
         var code = shipped.AtAddress(function.Address, function.Size);
         // The landing mark of indirect calls stays where it is, and the jump comes behind it.
         var needed = JumpBytes + (code.StartsWith(Endbr64) ? Endbr64.Length : 0);
-        if (function.Size >= needed) return null;
+        if (function.Size >= needed || shipped.AtAddress(function.Address - JumpBytes, JumpBytes) is { Length: JumpBytes } before && !before.ContainsAnyExcept((byte)0x90)) return null;
         var end = function.Address + (ulong)function.Size;
         if (!(nextStart < function.Address + (ulong)needed) && Padding(shipped, end, needed - function.Size)) return null;
         return new Finding(

@@ -61,15 +61,18 @@ internal static class UnsafeChanges
                 : new Finding("code.assembly", patched.Name, $"The fix changes {name} outside of any function or variable that has a section of its own, as assembly does; where it begins and ends cannot be told.", "Put the fix into a C function, or give the routine a section, a type (@function) and a .size of its own in both versions.");
     }
 
+    // What a handler table refers to by way of a pointer (GCC's dw2_force_const_mem); it is compared with the table.
+    private const string HandlerPointer = ".data.rel.local..LDFCM";
+
     // Read-only data is compared where it is used; code and variables must have an owner to be replaced or kept.
     private static bool IsLoose(ObjectFile file, ElfSection section) =>
-        section is { IsAllocated: true, Size: > 0 } && (section.IsExecutable || section.IsWritable && !IsOneOf(section, StartUpAndExit) && !section.Name.StartsWith(".data.rel.ro", StringComparison.Ordinal)) && !file.Owners.ContainsKey(section.Index);
+        section is { IsAllocated: true, Size: > 0 } && (section.IsExecutable || section.IsWritable && !IsOneOf(section, StartUpAndExit) && !section.Name.StartsWith(".data.rel.ro", StringComparison.Ordinal)) && !file.Owners.ContainsKey(section.Index) && !section.Name.StartsWith(HandlerPointer, StringComparison.Ordinal);
 
     private static bool IsCompiledWhole(ObjectFile file) =>
         file.SourceFile.Length > 0 && Path.GetExtension(file.SourceFile) is not (".s" or ".S" or ".asm") && !file.Owned.Any(symbol => file.SectionOf(symbol).Name == $".text.{symbol.Name}");
 
     // __attribute__((section)) puts several functions into one: only the first can be told from what follows it.
     private static IEnumerable<Finding> SharedSections(ObjectFile patched, IReadOnlyList<ElfSymbol> changed) => changed
-        .Where(symbol => patched.Image.Symbols.Any(other => other.SectionIndex == symbol.SectionIndex && other is { Type: ElfSymbol.Function, Size: > 0 } && other.Value >= Math.Max(symbol.Size, 1)))
+        .Where(symbol => patched.Image.Symbols.Any(other => other.SectionIndex == symbol.SectionIndex && other is { Type: ElfSymbol.Function, Size: > 0 } && other.Value >= symbol.Value + Math.Max(symbol.Size, 1)))
         .Select(symbol => new Finding("code.shared_section", symbol.Name, $"The function shares section {patched.SectionOf(symbol).Name} with others, and which of them changed cannot be told.", "Compile both versions without the section attribute on these functions."));
 }

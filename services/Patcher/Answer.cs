@@ -1,5 +1,6 @@
 using Hotpatch.Contracts.Patcher;
 using Hotpatch.Engine;
+using Hotpatch.Engine.Elf;
 using Hotpatch.Engine.Patching;
 using Hotpatch.Engine.Verification;
 using Hotpatch.Packaging;
@@ -31,6 +32,10 @@ internal static class Answer
         catch (EngineFault fault)
         {
             return new PatcherResult { Outcome = OutcomeOf(fault.Kind), Code = fault.Code, Reason = fault.Message, Stage = fault.Stage, Undone = fault.Undone };
+        }
+        catch (ElfFault fault)
+        {
+            return Refused("target.malformed", $"A file that the process has mapped is not what it should be: {fault.Message}");
         }
         catch (Exception file) when (file is IOException or UnauthorizedAccessException)
         {

@@ -59,7 +59,7 @@ internal sealed class OriginalObjects
                 (_users.TryGetValue(used, out var users) ? users : _users[used] = []).Add((file, symbol));
         }
         // Another name of the same thing.
-        foreach (var alias in file.Image.Symbols.Where(symbol => symbol is { IsDefined: true, IsLocal: false, Value: 0 } && file.Owners.ContainsKey(symbol.SectionIndex)))
+        foreach (var alias in file.Image.Symbols.Where(symbol => symbol is { IsDefined: true, IsLocal: false } && file.Owners.TryGetValue(symbol.SectionIndex, out var owner) && owner.Value == symbol.Value))
             _definitions.TryAdd(alias.Name, (file, file.Owners[alias.SectionIndex]));
     }
 

@@ -187,8 +187,11 @@ internal sealed class RunPreMatch(ShippedCode shipped, Lazy<OriginalObjects> ori
         return true;
     }
 
+    // A function with padding before it does not begin where its section does.
+    private static ulong FromSymbolToOwner(ObjectFile file, ElfSymbol symbol) => symbol.IsDefined ? (file.Owners.GetValueOrDefault(symbol.SectionIndex)?.Value ?? 0) - symbol.Value : 0;
+
     private static IEnumerable<(string Key, ulong Place)> References(FunctionPattern pattern, CodeMatch match) => match.Sightings
-        .Select(sighting => (Key: OriginalObjects.KeyOf(pattern.File, sighting.Symbol), Place: sighting.Value - (sighting.Symbol.IsDefined ? sighting.Symbol.Value : 0)))
+        .Select(sighting => (Key: OriginalObjects.KeyOf(pattern.File, sighting.Symbol), Place: sighting.Value + FromSymbolToOwner(pattern.File, sighting.Symbol)))
         .Where(reference => reference.Key is not null).Select(reference => (reference.Key!, reference.Place));
 
     private FunctionPattern PatternOf(string key, ObjectFile file, ElfSymbol function) => _patterns.TryGetValue(key, out var known) ? known : _patterns[key] = new FunctionPattern(file, function);

@@ -136,6 +136,7 @@ internal sealed class PatchDescriptor
             {
                 var (address, length) = (reader.ReadUInt64(), reader.ReadByte());
                 var (original, patched) = (reader.ReadBytes(length), reader.ReadBytes(length));
+                if (length is < PatchSite.JumpBytes or > PatchSite.LongestBytes || patched.Length != length) return null;
                 var (functionStart, functionSize) = (reader.ReadUInt64(), reader.ReadInt32());
                 sites.Add(new PatchSite(reader.ReadString(), address, original, patched, functionStart, functionSize));
             }

@@ -8,7 +8,8 @@ namespace Hotpatch.Engine.Patching;
 /// <param name="Patched">The jump.</param>
 internal sealed record PatchSite(string Function, ulong Address, byte[] Original, byte[] Patched, ulong FunctionStart, int FunctionSize)
 {
-    public const int JumpBytes = 5, ShortJumpBytes = 2;
+    /// <summary>Longest: a jump in the padding, endbr64, a short jump.</summary>
+    public const int JumpBytes = 5, ShortJumpBytes = 2, LongestBytes = JumpBytes + 4 + ShortJumpBytes;
 
     public int Length => Original.Length;
 

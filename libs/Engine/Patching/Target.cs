@@ -79,7 +79,13 @@ internal sealed class Target : IDisposable
     /// <summary>Every site holds the patch's jump, or another patch lies over it.</summary>
     public bool IsWhole(PatchDescriptor descriptor) => descriptor.State != DescriptorState.RolledBack && descriptor.Sites.All(site => Holds(site) || Above(descriptor, site) is not null);
 
-    public bool Holds(PatchSite site) => Memory.Read(site.Address, site.Length).AsSpan().SequenceEqual(site.Patched);
+    /// <summary>The site holds the patch's jump; where nothing is mapped any more (dlclose), nothing is held.</summary>
+    public bool Holds(PatchSite site)
+    {
+        Span<byte> there = stackalloc byte[PatchSite.LongestBytes];
+        there = there[..site.Length];
+        return Memory.TryRead(site.Address, there) && there.SequenceEqual(site.Patched);
+    }
 
     /// <summary>The patch that was put on top of this one at a site, and its own record of that site.</summary>
     public (PatchDescriptor Descriptor, PatchSite Site)? Above(PatchDescriptor descriptor, PatchSite site)

@@ -65,7 +65,7 @@ public sealed class DescriptorParser : IFuzzedParser, IDisposable
         if (found.Count == 0) return false;
         var descriptor = found[0];
         WrongAnswer.Unless(Enum.IsDefined(descriptor.State), "A state that nobody knows was accepted.");
-        WrongAnswer.Unless(descriptor.Sites.All(site => site.Original.Length == PatchSite.JumpBytes && site.Patched.Length == PatchSite.JumpBytes), "A site without its bytes was accepted.");
+        WrongAnswer.Unless(descriptor.Sites.All(site => site.Original.Length is >= PatchSite.JumpBytes and <= PatchSite.LongestBytes && site.Patched.Length == site.Original.Length), "A site without its bytes was accepted.");
         WrongAnswer.Unless(descriptor.Address == _address, "It says that it lies elsewhere.");
         ReadBack.IsIntact(_memory, descriptor);
         return true;
@@ -93,7 +93,7 @@ public sealed class DescriptorParser : IFuzzedParser, IDisposable
     private byte[] Bytes(int sites, int nameLength) => new PatchDescriptor
     {
         Digest = "sha256:" + new string('a', 64), Name = "sample-1", Level = 1, BuildId = new string('b', 40), Start = _address - (2 * Page), CodeLength = Page,
-        ReadOnlyLength = Page, WritableLength = Page, ContentHash = new byte[32], State = DescriptorState.Active, StopMicroseconds = 300, Threads = 4, Attempts = 1,
+        ReadOnlyLength = Page, WritableLength = Page, MayMix = sites % 2 == 0, ContentHash = new byte[32], State = DescriptorState.Active, StopMicroseconds = 300, Threads = 4, Attempts = 1,
         Sites = [.. Enumerable.Range(0, sites).Select(i => new PatchSite(new string('f', nameLength), 0x40_1000 + (ulong)i * 64, new byte[5], new byte[5], 0x40_1000 + (ulong)i * 64, 60))],
     }.ToBytes();
 }
