@@ -15,22 +15,23 @@ static int fixed_show(struct seq_file *file, void *unused)
 	return 0;
 }
 
-#ifdef FIX_NAP
-static unsigned int nap_ms;
-module_param(nap_ms, uint, 0644);
+#ifdef FIX_QUEUE
+static bool open = true;
+module_param(open, bool, 0644);
 
-static int fixed_nap_show(struct seq_file *file, void *unused)
+static int fixed_queue_show(struct seq_file *file, void *unused)
 {
-	msleep(nap_ms);
-	seq_puts(file, "slept in the new code\n");
+	while (!READ_ONCE(open))
+		msleep(20);
+	seq_puts(file, "served by the new code\n");
 	return 0;
 }
 #endif
 
 static struct klp_func functions[] = {
 	{ .old_name = FIX_FUNCTION, .new_func = fixed_show },
-#ifdef FIX_NAP
-	{ .old_name = FIX_NAP, .new_func = fixed_nap_show },
+#ifdef FIX_QUEUE
+	{ .old_name = FIX_QUEUE, .new_func = fixed_queue_show },
 #endif
 	{ }
 };
