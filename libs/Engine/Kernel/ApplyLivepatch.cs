@@ -25,11 +25,8 @@ internal sealed class ApplyLivepatch(KernelPaths paths, KernelCalls calls, Engin
         var loaded = LoadedLivepatch.All(paths);
         KernelPreflight.CheckKernel(paths, loaded, livepatch.Module);
         using var log = new KernelLog(paths);
-        if (loaded.FirstOrDefault(other => other.Module == livepatch.Module) is { } present)
-        {
-            RequireSame(present, package);
-            if (!present.InTransition) return Report(already: true, TimeSpan.Zero, log);
-        }
+        var present = loaded.FirstOrDefault(other => other.Module == livepatch.Module);
+        if (present is not null) RequireSame(present, package);
         else
         {
             RequireUnloaded(livepatch.Module);
@@ -37,13 +34,11 @@ internal sealed class ApplyLivepatch(KernelPaths paths, KernelCalls calls, Engin
             KernelPreflight.CheckCumulative(livepatch, loaded, _records);
             Load(file, new LivepatchRecord(package.Digest, package.Manifest.Name, package.Manifest.Level, kernel.BuildId, livepatch.Module, module.BuildId, livepatch.Functions, livepatch.Contains), log);
         }
+        // What was there already is watched and read back all the same: the patcher that loaded it may have been killed before it did.
         var took = Watch(livepatch, log);
         ReadBack(livepatch, log);
-        if (livepatch.Replaces) Retire([.. loaded.Where(other => other.Module != livepatch.Module)]);
-        return Report(already: false, took, log);
-
-        LivepatchReport Report(bool already, TimeSpan took, KernelLog log) =>
-            new(already, kernel.BuildId, livepatch.Functions.Count, (int)took.TotalMilliseconds, log.Lines(livepatch.Module, limits.KernelLogLinesMax));
+        if (livepatch.Replaces) UnloadReplaced(livepatch.Module);
+        return new LivepatchReport(present is { InTransition: false }, kernel.BuildId, livepatch.Functions.Count, (int)took.TotalMilliseconds, log.Lines(livepatch.Module, limits.KernelLogLinesMax));
     }
 
     private void RequireSame(LoadedLivepatch present, PatchPackage package)
@@ -104,10 +99,11 @@ internal sealed class ApplyLivepatch(KernelPaths paths, KernelCalls calls, Engin
         return true;
     }
 
-    // The kernel has disabled them by itself; what is left is a module that nobody uses.
-    private void Retire(IReadOnlyList<LoadedLivepatch> replaced)
+    // The kernel has disabled them by itself; what is left of each is a module that nobody uses. One that stays loaded keeps its record, and
+    // is tried again with the next replacement.
+    private void UnloadReplaced(string by)
     {
-        foreach (var other in replaced)
+        foreach (var other in _records.All().Where(record => record.Module != by))
             if (_transition.WaitUntilGone(other.Module, limits.ReverseBudget) is not null && _transition.Unload(other.Module) == 0) _records.Drop(other.Module);
     }
 

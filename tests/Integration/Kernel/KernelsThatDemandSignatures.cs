@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Hotpatch.Tests.Integration.Kernel;
 
+[Collection(VirtualMachines.Name)]
 public sealed class KernelsThatDemandSignatures
 {
     [Fact]

@@ -5,6 +5,7 @@ using Xunit;
 namespace Hotpatch.Tests.Integration.Kernel;
 
 /// <summary>The shipped patcher and the distribution's own kernel, in a virtual machine. What the guest's console said is in a failed test's output.</summary>
+[Collection(VirtualMachines.Name)]
 public sealed class LivepatchingAKernel : IClassFixture<LivepatchGuest>, IDisposable
 {
     private const string CommandLineFixed = "command line, fixed once", CommandLineFixedAgain = "command line, fixed twice";
