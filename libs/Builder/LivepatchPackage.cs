@@ -42,6 +42,8 @@ public static partial class LivepatchPackage
     public static PatchPackage Create(LivepatchRequest request)
     {
         if (request.Functions.Count == 0) throw new BuildRefused("livepatch.no_functions", "", "No function was named.", "Name each function the livepatch replaces with --function OBJECT:NAME, such as vmlinux:cmdline_proc_show.");
+        if (request.Probes.FirstOrDefault(probe => probe.Port == 0) is { } probe)
+            throw new BuildRefused("livepatch.probe", probe.Name, "The kernel listens on no port of its own, so there is no lowest one.", "Give the probe the port of a service of the machine.");
         var file = Read(request.Module, "--livepatch");
         var module = Parse(request.Module, file);
         var buildId = BuildIdOf(request.Kernel, module);
