@@ -1,3 +1,4 @@
+using Hotpatch.Engine.Patching;
 using Hotpatch.Packaging;
 
 namespace Hotpatch.Engine.Kernel;
@@ -36,6 +37,7 @@ internal sealed class ApplyLivepatch(KernelPaths paths, KernelCalls calls, Engin
         }
         // What was there already is watched and read back all the same: the patcher that loaded it may have been killed before it did.
         var took = Watch(livepatch, log);
+        CrashPoint.Reach("patched");
         ReadBack(livepatch, log);
         if (livepatch.Replaces) UnloadReplaced(livepatch.Module);
         return new LivepatchReport(present is { InTransition: false }, kernel.BuildId, livepatch.Functions.Count, (int)took.TotalMilliseconds, log.Lines(livepatch.Module, limits.KernelLogLinesMax));
@@ -59,7 +61,9 @@ internal sealed class ApplyLivepatch(KernelPaths paths, KernelCalls calls, Engin
     private void Load(ReadOnlyMemory<byte> file, LivepatchRecord record, KernelLog log)
     {
         _records.Write(record);
+        CrashPoint.Reach("recorded");
         var errno = calls.Load(file);
+        CrashPoint.Reach("livepatch-loaded");
         if (errno == 0) return;
         _records.Drop(record.Module);
         throw LoadRefusal.Of(errno, record.Module, log.Lines(record.Module, limits.KernelLogLinesMax));
@@ -100,10 +104,10 @@ internal sealed class ApplyLivepatch(KernelPaths paths, KernelCalls calls, Engin
     }
 
     // The kernel has disabled them by itself; what is left of each is a module that nobody uses. One that stays loaded keeps its record, and
-    // is tried again with the next replacement.
+    // is tried again with the next replacement. What is in force was put on top since.
     private void UnloadReplaced(string by)
     {
-        foreach (var other in _records.All().Where(record => record.Module != by))
+        foreach (var other in _records.All().Where(record => record.Module != by && LoadedLivepatch.Read(paths, record.Module) is not { Enabled: true }))
             if (_transition.WaitUntilGone(other.Module, limits.ReverseBudget) is not null && _transition.Unload(other.Module) == 0) _records.Drop(other.Module);
     }
 

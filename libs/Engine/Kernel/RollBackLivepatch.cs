@@ -1,3 +1,5 @@
+using Hotpatch.Engine.Patching;
+
 namespace Hotpatch.Engine.Kernel;
 
 /// <summary>
@@ -28,7 +30,10 @@ internal sealed class RollBackLivepatch(KernelPaths paths, KernelCalls calls, En
         }
         KernelPreflight.CheckKernel(paths, loaded, record.Module);
         Disable(present, record, log);
-        return Unload(kernel, record, Watch(record, log), log);
+        CrashPoint.Reach("disabled");
+        var took = Watch(record, log);
+        CrashPoint.Reach("unused");
+        return Unload(kernel, record, took, log);
     }
 
     private void Disable(LoadedLivepatch present, LivepatchRecord record, KernelLog log)

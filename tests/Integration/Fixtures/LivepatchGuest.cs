@@ -80,6 +80,11 @@ public sealed class LivepatchGuest : IDisposable
         $"echo '{Json(ApplyRequest($"/packages/{fix.Name}-{fix.Level}.hpatch", 0))}' | hotpatch-patcher > /dev/null & patcher=$!; "
         + $"until [ \"$(cat /sys/kernel/livepatch/{fix.Module}/transition 2> /dev/null)\" = 1 ]; do sleep 0.1; done; kill -9 $patcher; wait $patcher; true");
 
+    /// <summary>Has the patcher killed (SIGKILL) at a named step.</summary>
+    internal void BeKilledApplying(KernelFix fix, string step) => BeKilled(ApplyRequest($"/packages/{fix.Name}-{fix.Level}.hpatch", 0), step);
+
+    internal void BeKilledRollingBack(KernelFix fix, string step) => BeKilled(new PatcherRequest { Verb = PatcherVerb.RollBack, Pid = 0, Digest = _digests[fix] }, step);
+
     internal string DigestOf(KernelFix fix) => _digests[fix];
 
     public void Dispose()
@@ -92,6 +97,13 @@ public sealed class LivepatchGuest : IDisposable
 
     private static PatcherRequest ApplyRequest(string package, int transitionSeconds) =>
         new() { Verb = PatcherVerb.Apply, Pid = 0, Package = package, TrustFolder = "/trust", TransitionSeconds = transitionSeconds };
+
+    private void BeKilled(PatcherRequest request, string step)
+    {
+        const int killed = 137;
+        var answer = Guest.Run($"echo '{Json(request)}' | HOTPATCH_CRASH_AT={step} hotpatch-patcher");
+        Assert.True(answer.Code == killed, $"the patcher was to be killed at '{step}' but ended with {answer.Code}: {answer.Output}");
+    }
 
     private PatcherResult Ask(PatcherRequest request) => JsonSerializer.Deserialize(Sh($"echo '{Json(request)}' | hotpatch-patcher"), PatcherJson.Default.PatcherResult)!;
 

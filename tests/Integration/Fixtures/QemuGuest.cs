@@ -14,6 +14,7 @@ internal sealed record GuestAnswer(int Code, string Output);
 internal sealed class QemuGuest : IDisposable
 {
     private const string Mark = "=== ";
+    private static readonly TimeSpan LifeMax = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan BootPatience = TimeSpan.FromMinutes(8);
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromMinutes(4);
 
@@ -31,10 +32,11 @@ internal sealed class QemuGuest : IDisposable
         var console = Path.Combine(folder, $"console-{Guid.CreateVersion7():N}.log");
         string[] arguments =
         [
-            "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "256", "-nodefaults", "-display", "none", "-vga", "none", "-monitor", "none", "-nic", "none", "-no-reboot",
+            // Whatever becomes of the tests, the machine does not outlive them for long.
+            $"{LifeMax.TotalSeconds:0}", "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "256", "-nodefaults", "-display", "none", "-vga", "none", "-monitor", "none", "-nic", "none", "-no-reboot",
             "-serial", $"file:{console}", "-serial", "stdio", "-kernel", kernel, "-initrd", initialFiles, "-append", $"console=ttyS0 quiet panic=-1 {kernelOptions}",
         ];
-        var start = new ProcessStartInfo("qemu-system-x86_64", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("timeout", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         var guest = new QemuGuest(Process.Start(start)!, console);
         guest.Read(BootPatience);
         return guest;
@@ -50,7 +52,7 @@ internal sealed class QemuGuest : IDisposable
 
     public void Dispose()
     {
-        if (!_machine.HasExited) _machine.Kill();
+        if (!_machine.HasExited) _machine.Kill(entireProcessTree: true);
         _machine.WaitForExit();
         _machine.Dispose();
     }

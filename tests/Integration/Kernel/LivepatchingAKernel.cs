@@ -162,6 +162,37 @@ public sealed class LivepatchingAKernel : IClassFixture<LivepatchGuest>, IDispos
         Assert.True(Assert.Single(_guest.Status()).Active);
     }
 
+    [Theory]
+    [InlineData("recorded")]
+    [InlineData("livepatch-loaded")]
+    [InlineData("patched")]
+    public void Ends_what_a_patcher_began_that_was_killed_applying(string step)
+    {
+        Done(_guest.Apply(KernelFix.CommandLine));
+        _guest.BeKilledApplying(KernelFix.CommandLineAgain, step);
+
+        Assert.Contains(_guest.Apply(KernelFix.CommandLineAgain).Outcome, (PatcherOutcome[])[PatcherOutcome.Done, PatcherOutcome.Already]);
+        Assert.Equal(CommandLineFixedAgain, CommandLine());
+        Assert.Equal(["fix_cmdline_2"], Modules());
+        Assert.True(Assert.Single(_guest.Status()) is { Active: true, Intact: true, Level: 2 });
+
+        Done(_guest.RollBack(KernelFix.CommandLineAgain));
+        IsAsShipped();
+    }
+
+    [Theory]
+    [InlineData("disabled")]
+    [InlineData("unused")]
+    public void Ends_what_a_patcher_began_that_was_killed_rolling_back(string step)
+    {
+        Done(_guest.Apply(KernelFix.CommandLine));
+        _guest.BeKilledRollingBack(KernelFix.CommandLine, step);
+
+        Done(_guest.RollBack(KernelFix.CommandLine));
+        IsAsShipped();
+        Done(_guest.Apply(KernelFix.CommandLine));
+    }
+
     [Fact]
     public void Arms_a_fix_whose_module_is_not_loaded_yet()
     {

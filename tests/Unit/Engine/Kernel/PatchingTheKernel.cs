@@ -114,6 +114,18 @@ public sealed class PatchingTheKernel : IDisposable
     }
 
     [Fact]
+    public void Leaves_alone_what_was_put_on_top_of_a_replacement_since()
+    {
+        var replacement = LivepatchPackages.Of("all", replaces: true);
+        _kernel.Engine.Apply(0, replacement);
+        _kernel.Engine.Apply(0, LivepatchPackages.Of("fix"));
+
+        Assert.True(_kernel.Engine.Apply(0, replacement).Already);
+        Assert.Equal(["all_1", "fix_1"], _kernel.Livepatches);
+        Assert.Equal(["all_1", "fix_1"], _kernel.Records);
+    }
+
+    [Fact]
     public void Ends_a_roll_back_whose_patcher_was_killed_before_the_last_step()
     {
         var package = LivepatchPackages.Of("fix");
