@@ -77,6 +77,7 @@ internal sealed class PatchWork(Guid endpoint, Journal journal, PatcherRunner pa
         for (var attempt = 1; ; attempt++)
         {
             var result = await ask();
+            foreach (var line in result.KernelLog ?? []) Log.Info($"the kernel says: {line}");
             if (result is not { Outcome: PatcherOutcome.Busy, Code: not "kernel.stuck" } || attempt >= BusyTriesMax) return result;
             await Task.Delay(BusyPause * attempt, ct);
         }

@@ -15,8 +15,8 @@ internal sealed class RollBackLivepatch(KernelPaths paths, KernelCalls calls, En
     {
         var kernel = KernelPreflight.Identify(paths, boot);
         using var alone = _records.Lock();
-        if (_records.All().FirstOrDefault(record => record.Digest == digest) is not { } record) return new LivepatchReport(true, kernel.BuildId, 0, 0, []);
         var loaded = LoadedLivepatch.All(paths);
+        if (_records.All().FirstOrDefault(record => record.Digest == digest) is not { } record) return NotThere(kernel, loaded);
         using var log = new KernelLog(paths);
         if (loaded.FirstOrDefault(other => other.Module == record.Module) is not { } present)
         {
@@ -35,6 +35,12 @@ internal sealed class RollBackLivepatch(KernelPaths paths, KernelCalls calls, En
         CrashPoint.Reach("unused");
         return Unload(kernel, record, took, log);
     }
+
+    // Without a record nobody can say which patch a livepatch is: it must not be called gone while it may be that one.
+    private LivepatchReport NotThere(KernelIdentity kernel, IReadOnlyList<LoadedLivepatch> loaded) =>
+        loaded.FirstOrDefault(other => _records.Of(other.Module) is null) is not { } unknown
+            ? new LivepatchReport(true, kernel.BuildId, 0, 0, [])
+            : throw EngineFault.Refuse("kernel.unknown_livepatch", $"There is no record of that patch, and livepatch {unknown.Module} has none either: it may be the one. Take it out by hand (echo 0 > {paths.Livepatch(unknown.Module)}/enabled), or leave it if it is somebody else's.");
 
     private void Disable(LoadedLivepatch present, LivepatchRecord record, KernelLog log)
     {

@@ -138,6 +138,17 @@ public sealed class PatchingTheKernel : IDisposable
     }
 
     [Fact]
+    public void Calls_no_patch_gone_while_a_livepatch_that_may_be_it_is_in_force()
+    {
+        var package = LivepatchPackages.Of("fix");
+        _kernel.InsertByHand("fix_1");
+
+        var fault = Assert.Throws<EngineFault>(() => _kernel.Engine.RollBack(0, package.Digest));
+        Assert.Equal(("kernel.unknown_livepatch", FaultKind.Refused), (fault.Code, fault.Kind));
+        Assert.Equal(["fix_1"], _kernel.Livepatches);
+    }
+
+    [Fact]
     public void Tells_of_a_module_that_can_never_be_unloaded()
     {
         var package = LivepatchPackages.Of("fix");
