@@ -11,10 +11,10 @@ public sealed record PatcherRequest
 {
     public required PatcherVerb Verb { get; init; }
 
-    /// <summary>Target process; required by all verbs but <see cref="PatcherVerb.Scan"/> and <see cref="PatcherVerb.Verify"/>.</summary>
+    /// <summary>Target process; 0 is the running kernel. Meaningless for <see cref="PatcherVerb.Scan"/> and <see cref="PatcherVerb.Verify"/>.</summary>
     public int Pid { get; init; }
 
-    /// <summary>Start time of the process the caller means (clock ticks since boot); 0 = do not compare.</summary>
+    /// <summary>Start time of the process the caller means (clock ticks since boot), or, of the kernel, the number of its boot; 0 = do not compare.</summary>
     public long StartTicks { get; init; }
 
     /// <summary>Path of the signed package; required by apply and verify.</summary>
@@ -26,8 +26,11 @@ public sealed record PatcherRequest
     /// <summary>Folder of trusted public keys (*.pub, PEM). The patcher trusts nobody else, whoever calls it.</summary>
     public string? TrustFolder { get; init; }
 
-    /// <summary>Scan only: processes whose working directory lies below this path; null = every process of the machine.</summary>
+    /// <summary>Scan only: processes whose working directory lies below this path; null = every process of the machine, and its kernel.</summary>
     public string? Scope { get; init; }
+
+    /// <summary>Kernel only: how long its transition may take before it is reversed; 0 = the engine's own limit.</summary>
+    public int TransitionSeconds { get; init; }
 }
 
 [JsonConverter(typeof(CamelCaseEnum<PatcherVerb>))]
@@ -77,6 +80,12 @@ public sealed record PatcherResult
     public int Attempts { get; init; }
 
     public string? BuildId { get; init; }
+
+    /// <summary>Kernel only: until every task used the new functions, or the old ones again.</summary>
+    public int TransitionMilliseconds { get; init; }
+
+    /// <summary>Kernel only: what it logged of the operation, oldest first.</summary>
+    public IReadOnlyList<string>? KernelLog { get; init; }
 
     /// <summary>Threads asleep in replaced code that go on there when they wake: apply of a patch whose old and new code may run side by side.</summary>
     public int OldFrames { get; init; }

@@ -27,6 +27,9 @@ public sealed class EngineFault(FaultKind kind, string code, string message, str
     public string Stage { get; } = stage;
     public string Undone { get; } = undone;
 
+    /// <summary>What the kernel logged meanwhile, where it was the kernel that said no.</summary>
+    public IReadOnlyList<string> Evidence { get; init; } = [];
+
     public static EngineFault Refuse(string code, string message, string stage = "preflight") => new(FaultKind.Refused, code, message, stage);
 
     public static EngineFault Gone(int pid) => new(FaultKind.Gone, "target.gone", $"Process {pid} is gone. A process started since then is another target.");

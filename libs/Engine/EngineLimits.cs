@@ -26,5 +26,20 @@ public sealed record EngineLimits
 
     public int DescriptorBytesMax { get; init; } = 1 << 20;
 
+    /// <summary>How long a kernel's transition to a livepatch, or back, may take before it is reversed. The kernel itself signals the tasks in its way after 15 s.</summary>
+    public TimeSpan TransitionBudget { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan TransitionPoll { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long the reversal of a transition is waited for.</summary>
+    public TimeSpan ReverseBudget { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the last user of a livepatch's module is waited for once nothing runs in it.</summary>
+    public TimeSpan UnloadBudget { get; init; } = TimeSpan.FromSeconds(5);
+
+    public int BlockingTasksMax { get; init; } = 8;
+    public int StackFramesMax { get; init; } = 4;
+    public int KernelLogLinesMax { get; init; } = 50;
+
     public static EngineLimits Default { get; } = new();
 }

@@ -16,6 +16,13 @@ internal static partial class ManifestRules
     [GeneratedRegex(@"^[0-9a-f]{64}\z")]
     private static partial Regex Sha256Pattern();
 
+    // The name becomes part of paths below /sys: nothing but these characters, ever.
+    [GeneratedRegex(@"^[A-Za-z0-9_]+\z")]
+    private static partial Regex ModulePattern();
+
+    [GeneratedRegex(@"^[A-Za-z0-9_.$]+\z")]
+    private static partial Regex KernelSymbolPattern();
+
     public static void Check(PatchManifest manifest, ReadOnlyMemory<byte> payload)
     {
         RequireEntries(manifest.Advisories, "advisories");
@@ -50,9 +57,15 @@ internal static partial class ManifestRules
         RequireEntries(target.Objects, "objects");
         Require(Enum.IsDefined(target.Consistency), $"target {target.Module} has a consistency that is not known.");
         Require(BuildIdPattern().IsMatch(target.BuildId), "a build-id must be 16 to 128 lower-case hex digits.");
+        Require(target.Objects.Count is >= 1 and <= PackageLimits.ObjectsMax, $"target {target.Module} must carry 1 to {PackageLimits.ObjectsMax} objects.");
+        foreach (var entry in target.Objects) CheckObject(entry, payload);
+        if (target.Livepatch is { } livepatch)
+        {
+            CheckLivepatch(target, livepatch);
+            return;
+        }
         Require(target.Functions.Count is >= 1 and <= PackageLimits.FunctionsMax, $"target {target.Module} must replace 1 to {PackageLimits.FunctionsMax} functions.");
         Require(target.Symbols.Count <= PackageLimits.SymbolsMax, $"target {target.Module} binds too many symbols.");
-        Require(target.Objects.Count is >= 1 and <= PackageLimits.ObjectsMax, $"target {target.Module} must carry 1 to {PackageLimits.ObjectsMax} objects.");
         foreach (var function in target.Functions)
         {
             Require(function.Size is >= 1 and <= PackageLimits.FunctionBytesMax, $"function {function.Name} has a size of {function.Size} bytes.");
@@ -66,8 +79,26 @@ internal static partial class ManifestRules
             Require(Enum.IsDefined(symbol.Kind), $"symbol {symbol.Name} is of a kind that is not known.");
             Require(symbol.Object == -1 || (uint)symbol.Object < (uint)target.Objects.Count, $"symbol {symbol.Name} names object {symbol.Object}, which is not there.");
         }
-        foreach (var entry in target.Objects) CheckObject(entry, payload);
     }
+
+    private static void CheckLivepatch(TargetManifest target, KernelLivepatch livepatch)
+    {
+        Require(target.Functions.Count == 0 && target.Symbols.Count == 0, $"target {target.Module} is a kernel; its functions belong into its livepatch, and it binds no symbols.");
+        Require(IsModule(livepatch.Module), $"'{livepatch.Module}' is no name of a kernel module.");
+        Require((uint)livepatch.Object < (uint)target.Objects.Count, $"livepatch {livepatch.Module} names object {livepatch.Object}, which is not there.");
+        Require(livepatch.Functions.Count is >= 1 and <= PackageLimits.FunctionsMax, $"livepatch {livepatch.Module} must replace 1 to {PackageLimits.FunctionsMax} functions.");
+        foreach (var function in livepatch.Functions)
+        {
+            Require(IsModule(function.KernelObject), $"'{function.KernelObject}' is neither vmlinux nor a name of a kernel module.");
+            Require(KernelSymbolPattern().IsMatch(function.Name) && function.Name.Length <= PackageLimits.KernelSymbolNameMax, $"livepatch {livepatch.Module} names a function that no kernel can have.");
+        }
+        Require(livepatch.Functions.Distinct().Count() == livepatch.Functions.Count, $"livepatch {livepatch.Module} names a function twice.");
+        Require(livepatch.Contains.Count <= PackageLimits.ContainedFixesMax, $"livepatch {livepatch.Module} contains more than {PackageLimits.ContainedFixesMax} fixes.");
+        foreach (var contained in livepatch.Contains)
+            Require(NamePattern().IsMatch(contained.Name) && contained.Level is >= 1 and <= 1_000_000, $"livepatch {livepatch.Module} contains a fix without a proper name and level.");
+    }
+
+    private static bool IsModule(string name) => ModulePattern().IsMatch(name) && name.Length <= PackageLimits.KernelModuleNameMax;
 
     private static void CheckObject(PayloadObject entry, ReadOnlyMemory<byte> payload)
     {

@@ -11,6 +11,9 @@ public static class PackageLimits
     public const int FunctionsMax = 4096;
     public const int SymbolsMax = 65536;
     public const int ObjectsMax = 1024;
+    public const int ContainedFixesMax = 1024;
+    public const int KernelModuleNameMax = 55;      // linux/moduleparam.h: MODULE_NAME_LEN on 64 bits, less its end
+    public const int KernelSymbolNameMax = 511;     // linux/kallsyms.h: KSYM_NAME_LEN, less its end
     public const int ProbesMax = 16;
     public const int FunctionBytesMax = 1 << 20;
 }

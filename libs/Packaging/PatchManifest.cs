@@ -47,8 +47,12 @@ public sealed record TargetManifest
     /// <summary>Symbols of the shipped binary that the new code refers to; the engine asks no symbol table of the target for these.</summary>
     public required IReadOnlyList<BoundSymbol> Symbols { get; init; }
 
-    /// <summary>Relocatable ELF objects (ET_REL, x86-64) with the new code, cut down to what the replaced functions need.</summary>
+    /// <summary>Relocatable ELF objects (ET_REL, x86-64): the new code, cut down to what the replaced functions need; or a kernel module, whole.</summary>
     public required IReadOnlyList<PayloadObject> Objects { get; init; }
+
+    /// <summary>Set when the target is the running kernel. Left out of the file otherwise, so that other packages keep their bytes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public KernelLivepatch? Livepatch { get; init; }
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<Consistency>))]

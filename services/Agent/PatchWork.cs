@@ -71,13 +71,14 @@ internal sealed class PatchWork(Guid endpoint, Journal journal, PatcherRunner pa
         return intent;
     }
 
-    // Busy is not no: a thread was in the way. Healthy threads were not held for it.
+    // Busy is not no: a thread was in the way. Healthy threads were not held for it. A kernel that was stuck was waited for already.
     private static async Task<PatcherResult> Try(Func<Task<PatcherResult>> ask, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
         {
             var result = await ask();
-            if (result.Outcome != PatcherOutcome.Busy || attempt >= BusyTriesMax) return result;
+            foreach (var line in result.KernelLog ?? []) Log.Info($"the kernel says: {line}");
+            if (result is not { Outcome: PatcherOutcome.Busy, Code: not "kernel.stuck" } || attempt >= BusyTriesMax) return result;
             await Task.Delay(BusyPause * attempt, ct);
         }
     }

@@ -9,11 +9,15 @@ internal sealed class PatcherRunner(AgentOptions options)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    // The kernel's transition alone may take a minute, its reversal half of one.
+    private static readonly TimeSpan KernelLimit = TimeSpan.FromMinutes(3);
+
     /// <exception cref="PatcherFailed">It could not be started, did not answer in time, or answered nonsense.</exception>
     public async Task<PatcherResult> Ask(PatcherRequest request, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(Limit);
+        var patience = request is { Pid: 0, Verb: PatcherVerb.Apply or PatcherVerb.RollBack } ? KernelLimit : Limit;
+        limit.CancelAfter(patience);
         try
         {
             using var process = Process.Start(new ProcessStartInfo(options.Patcher) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })
@@ -29,7 +33,7 @@ internal sealed class PatcherRunner(AgentOptions options)
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new PatcherFailed($"no answer within {Limit.TotalSeconds} s");
+            throw new PatcherFailed($"no answer within {patience.TotalSeconds} s");
         }
         catch (Exception broken) when (broken is System.ComponentModel.Win32Exception or IOException or JsonException)
         {

@@ -176,7 +176,11 @@ internal sealed class Reconcile(Guid endpoint, Journal journal, StandingOrders o
     }
 
     // The kernel counts in hundredths of a second for proc(5), whatever its own tick is (USER_HZ).
-    private DateTimeOffset StartOf(ScannedProcess process) => clock.GetUtcNow() - TimeSpan.FromMilliseconds(Environment.TickCount64) + TimeSpan.FromMilliseconds(process.StartTicks * 10);
+    private DateTimeOffset StartOf(ScannedProcess process)
+    {
+        var boot = clock.GetUtcNow() - TimeSpan.FromMilliseconds(Environment.TickCount64);
+        return process.Pid == 0 ? boot : boot + TimeSpan.FromMilliseconds(process.StartTicks * 10);
+    }
 
     private static DateTimeOffset Latest(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 

@@ -66,7 +66,7 @@ public static class PublishPatch
         if (holder is not null) return Decision.Refuse(NameTaken(manifest).Code, NameTaken(manifest).Detail);
         return Decision.Record(new PatchPublished(
             StableId.Patch(package.Digest), manifest.Name, manifest.Level, package.Digest, manifest.Severity, manifest.Advisories, manifest.Summary,
-            [.. manifest.Targets.Select(target => new PatchTarget(target.BuildId, target.Module, [.. target.Functions.Select(function => function.Name)]))],
+            [.. manifest.Targets.Select(target => new PatchTarget(target.BuildId, target.Module, [.. target.Functions.Select(function => function.Name), .. target.Livepatch?.Functions.Select(function => function.Name) ?? []]))],
             bytes, signer, by, now));
     }
 

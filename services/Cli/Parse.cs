@@ -48,6 +48,24 @@ internal static partial class Parse
         return new HealthProbe(name[0], "tcp", port, Unescape(parts[2]), Unescape(parts[3]), 2000);
     }
 
+    /// <summary><c>OBJECT:NAME</c>: a function of the kernel itself (<c>vmlinux</c>) or of one of its modules.</summary>
+    public static LivepatchedFunction KernelFunction(string text)
+    {
+        var parts = text.Split(':');
+        return parts.Length == 2 && parts[0].Length > 0 && parts[1].Length > 0
+            ? new LivepatchedFunction(parts[0], parts[1])
+            : throw Usage($"The function '{text}' is not understood. Write OBJECT:NAME, such as vmlinux:cmdline_proc_show.", "usage.function");
+    }
+
+    /// <summary><c>NAME:LEVEL</c>.</summary>
+    public static ContainedFix ContainedFix(string text)
+    {
+        var parts = text.Split(':');
+        return parts.Length == 2 && parts[0].Length > 0 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var level)
+            ? new ContainedFix(parts[0], level)
+            : throw Usage($"The fix '{text}' is not understood. Write NAME:LEVEL, such as linux-cmdline:1.", "usage.contains");
+    }
+
     private static string Unescape(string text) => EscapePattern().Replace(text, match => match.Value[1] switch { 'r' => "\r", 'n' => "\n", 't' => "\t", _ => "\\" });
 
     private static CliFault Usage(string message, string code) => new(ExitCodes.Usage, message, code);

@@ -1,6 +1,7 @@
 using Hotpatch.Contracts.Patcher;
 using Hotpatch.Engine;
 using Hotpatch.Engine.Elf;
+using Hotpatch.Engine.Kernel;
 using Hotpatch.Engine.Patching;
 using Hotpatch.Engine.Verification;
 using Hotpatch.Packaging;
@@ -21,7 +22,7 @@ internal static class Answer
                 PatcherVerb.Apply => Apply(request),
                 PatcherVerb.RollBack => RollBack(request),
                 PatcherVerb.Status => Status(request),
-                PatcherVerb.Attest => Status(request) with { Drift = [.. new HotpatchEngine().Attest(new ProcessReference(request.Pid, request.StartTicks)).Select(drift => drift.ToString())] },
+                PatcherVerb.Attest => Status(request) with { Drift = Drift(request) },
                 _ => Refused("request.verb", "The verb is not known. See --help."),
             };
         }
@@ -31,7 +32,7 @@ internal static class Answer
         }
         catch (EngineFault fault)
         {
-            return new PatcherResult { Outcome = OutcomeOf(fault.Kind), Code = fault.Code, Reason = fault.Message, Stage = fault.Stage, Undone = fault.Undone };
+            return new PatcherResult { Outcome = OutcomeOf(fault.Kind), Code = fault.Code, Reason = fault.Message, Stage = fault.Stage, Undone = fault.Undone, KernelLog = fault.Evidence.Count > 0 ? fault.Evidence : null };
         }
         catch (ElfFault fault)
         {
@@ -43,12 +44,17 @@ internal static class Answer
         }
     }
 
+    // The kernel belongs to the whole machine, so to nobody's scope.
     private static PatcherResult Scan(string? scope) => new()
     {
         Outcome = PatcherOutcome.Done,
-        Processes = [.. ProcessScan.Run(scope).Select(found => new ScannedProcess(
+        Processes = [.. (scope is null && new KernelEngine().Find() is { } kernel ? ProcessScan.Run(scope).Prepend(kernel) : ProcessScan.Run(scope)).Select(found => new ScannedProcess(
             found.Pid, found.StartTicks, found.Executable, [.. found.Binaries.Select(binary => new ScannedBinary(binary.BuildId, binary.Module))], found.Listening, found.Patches))],
     };
+
+    // The kernel's own code is written by itself all the time (ftrace, static keys): there is no file to hold it against.
+    private static List<string> Drift(PatcherRequest request) =>
+        request.Pid == 0 ? [] : [.. new HotpatchEngine().Attest(new ProcessReference(request.Pid, request.StartTicks)).Select(drift => drift.ToString())];
 
     private static PatcherResult Verify(PatcherRequest request)
     {
@@ -59,18 +65,29 @@ internal static class Answer
     private static PatcherResult Apply(PatcherRequest request)
     {
         var package = Read(request);
-        return Report(new HotpatchEngine().Apply(new ProcessReference(request.Pid, request.StartTicks), package));
+        return IsKernel(request)
+            ? Report(Kernel(request).Apply(request.StartTicks, package))
+            : Report(new HotpatchEngine().Apply(new ProcessReference(request.Pid, request.StartTicks), package));
     }
 
-    private static PatcherResult RollBack(PatcherRequest request) => request.Digest is { Length: > 0 } digest
-        ? Report(new HotpatchEngine().RollBack(new ProcessReference(request.Pid, request.StartTicks), digest))
-        : Refused("request.digest", "Rolling back needs the patch's digest; 'status' shows it.");
-
-    private static PatcherResult Status(PatcherRequest request) => new()
+    private static PatcherResult RollBack(PatcherRequest request)
     {
-        Outcome = PatcherOutcome.Done,
-        Applied = [.. new HotpatchEngine().Status(new ProcessReference(request.Pid, request.StartTicks)).Select(Describe)],
-    };
+        if (request.Digest is not { Length: > 0 } digest) return Refused("request.digest", "Rolling back needs the patch's digest; 'status' shows it.");
+        return IsKernel(request)
+            ? Report(Kernel(request).RollBack(request.StartTicks, digest))
+            : Report(new HotpatchEngine().RollBack(new ProcessReference(request.Pid, request.StartTicks), digest));
+    }
+
+    private static PatcherResult Status(PatcherRequest request)
+    {
+        var patches = IsKernel(request) ? Kernel(request).Status(request.StartTicks) : new HotpatchEngine().Status(new ProcessReference(request.Pid, request.StartTicks));
+        return new PatcherResult { Outcome = PatcherOutcome.Done, Applied = [.. patches.Select(Describe)] };
+    }
+
+    private static bool IsKernel(PatcherRequest request) => request.Pid == KernelEngine.Pid;
+
+    private static KernelEngine Kernel(PatcherRequest request) =>
+        new(request.TransitionSeconds > 0 ? EngineLimits.Default with { TransitionBudget = TimeSpan.FromSeconds(request.TransitionSeconds) } : EngineLimits.Default);
 
     private static AppliedPatch Describe(PatchStatus status) => new(
         status.Digest, status.Name, status.Level, status.BuildId, status.Sites, status.Active, status.Intact, status.StopMicroseconds, status.Threads, status.Finding);
@@ -94,6 +111,15 @@ internal static class Answer
         StopMicroseconds = report.StopMicroseconds,
         Attempts = report.Attempts,
         OldFrames = report.OldFrames,
+    };
+
+    private static PatcherResult Report(LivepatchReport report) => new()
+    {
+        Outcome = report.Already ? PatcherOutcome.Already : PatcherOutcome.Done,
+        BuildId = report.BuildId,
+        Sites = report.Functions,
+        TransitionMilliseconds = report.TransitionMilliseconds,
+        KernelLog = report.Log,
     };
 
     private static PatcherResult Refused(string code, string reason) => new() { Outcome = PatcherOutcome.Refused, Code = code, Reason = reason, Undone = "nothing was changed" };

@@ -17,6 +17,8 @@ if (args is ["--help" or "-h"])
           {"verb":"status","pid":4711}
           {"verb":"attest","pid":4711}
 
+        Pid 0 is the running kernel: apply, rollBack and status then mean its livepatches.
+
         Exit code 0 when it could answer at all, 2 for a request it cannot read.
         """);
     return 0;

@@ -58,6 +58,12 @@ public sealed class BadCommandLines(Machine machine)
         { NotFound, "status --pid 2147483647", "target.gone" },
         { NotFound, "attest --pid 2147483647", "target.gone" },
         { NotFound, "rollback --pid 2147483647 --digest sha256:00", "target.gone" },
+        { Usage, "status", "usage.target" },
+        { Usage, "status --pid 1 --kernel", "usage.target" },
+        { Usage, "status --pid 0", "usage.target" },
+        { Usage, "build --name x --livepatch /etc/passwd --out /dev/null", "usage.kernel" },
+        { Usage, "build --name x --livepatch /etc/passwd --kernel 0123456789abcdef --function vmlinux:f --out /dev/null", "livepatch.not_a_livepatch" },
+        { Usage, "build --name x --livepatch /etc/passwd --kernel 0123456789abcdef --function f --out /dev/null", "usage.function" },
         { NotFound, "doctor --agents /nowhere", "folder.missing" },
     };
 

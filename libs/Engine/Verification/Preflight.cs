@@ -27,7 +27,7 @@ internal static class Preflight
     public static (TargetManifest Manifest, TargetModule Home) FindTarget(PatchPackage package, IReadOnlyList<TargetModule> modules, int pid)
     {
         foreach (var module in modules)
-            if (module.Image?.BuildId is { } id && package.TargetFor(id) is { } manifest) return (manifest, module);
+            if (module.Image?.BuildId is { } id && package.TargetFor(id) is { Livepatch: null } manifest) return (manifest, module);
         var wanted = string.Join(", ", package.Manifest.Targets.Select(target => $"{target.Module} {target.BuildId}"));
         var found = modules.FirstOrDefault(module => package.Manifest.Targets.Any(target => target.Module == module.Name)) ?? (modules.Count > 0 ? modules[0] : null);
         throw EngineFault.Refuse(

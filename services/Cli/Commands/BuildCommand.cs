@@ -16,7 +16,7 @@ internal static class BuildCommand
     private static readonly Option<string[]> Advisory = new("--advisory") { Description = "Published identifier of a weakness it answers (repeatable)" };
     private static readonly Option<string[]> Probe = new("--probe") { Description = "Health probe NAME=tcp:PORT:SEND:EXPECT (repeatable); port 0 = lowest one listened on" };
     private static readonly Option<string> ConsistencyOption = new("--consistency") { Description = "set: no thread in any replaced function at the switch; independent: only out of the bytes overwritten", DefaultValueFactory = _ => "set" };
-    private static readonly Option<string> Shipped = new("--shipped") { Description = "The binary as it runs on the endpoints", Required = true };
+    private static readonly Option<string?> Shipped = new("--shipped") { Description = "The binary as it runs on the endpoints" };
     private static readonly Option<string?> DebugFile = new("--debug-file") { Description = "The shipped binary's symbols, where they lie in a file of their own" };
     private static readonly Option<string?> Module = new("--module") { Description = "Name to show for the target" };
     private static readonly Option<string?> Source = new("--source") { Description = "Source tree of the shipped version" };
@@ -33,25 +33,51 @@ internal static class BuildCommand
     {
         ConsistencyOption.AcceptOnlyFromAmong("set", "independent");
         Severity.AcceptOnlyFromAmong("low", "medium", "high", "critical");
-        var command = new Command("build", "Build a patch from a source fix, proven against the shipped binary")
+        var command = new Command("build", "Build a patch from a source fix, proven against the shipped binary; or pack a livepatch of the kernel")
         {
             Name, Level, Summary, Severity, Advisory, Probe, ConsistencyOption, Shipped, DebugFile, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
         };
+        BuildLivepatch.AddTo(command);
         command.SetAction(Build);
         return command;
     }
 
     private static async Task<int> Build(ParseResult parsed, CancellationToken ct)
     {
+        if (parsed.GetValue(BuildLivepatch.Module) is not null) return await Pack(parsed, ct);
+        if (parsed.GetValue(Shipped) is null) throw new CliFault(ExitCodes.Usage, "--shipped is missing: the binary as it runs on the endpoints (or --livepatch, for the kernel).", "usage.shipped");
         if (OperatingSystem.IsWindows()) throw new CliFault(ExitCodes.Usage, "Patches are built on Linux.", "build.platform");
         var result = await PatchBuilder.Build(Request(parsed), Progress, ct);
         var output = parsed.GetValue(Out)!;
-        var bytes = PackageWriter.ToBytes(result.Package);
-        if (Path.GetDirectoryName(Path.GetFullPath(output)) is { } folder) Directory.CreateDirectory(folder);
-        await File.WriteAllBytesAsync(output, bytes, ct);
+        var bytes = await Write(result.Package, output, ct);
         if (GlobalOptions.IsJson(parsed)) Output.Json(new { package = output, result.Package.Digest, bytes = bytes.Length, result.Proof, result.Functions, result.LineNoise, result.BoundSymbols, result.Steps });
         else Show(result, output, bytes.Length);
         return ExitCodes.Ok;
+    }
+
+    private static async Task<int> Pack(ParseResult parsed, CancellationToken ct)
+    {
+        var package = BuildLivepatch.Create(parsed, Request(parsed));
+        var output = parsed.GetValue(Out)!;
+        var bytes = await Write(package, output, ct);
+        var target = package.Manifest.Targets[0];
+        if (GlobalOptions.IsJson(parsed)) Output.Json(new { package = output, package.Digest, bytes = bytes.Length, target.Livepatch });
+        else Output.Fields(
+            ("package", $"{Output.Text(output)} ({Output.Number(bytes.Length)} B, unsigned)"),
+            ("digest", package.Digest),
+            ("target", $"{Output.Text(target.Module)} {target.BuildId}"),
+            ("functions", Output.Text(string.Join(", ", target.Livepatch!.Functions.Select(function => $"{function.KernelObject}:{function.Name}")))),
+            ("replaces", target.Livepatch.Replaces ? "every earlier livepatch" : "nothing"),
+            ("next", $"hotpatch sign {Output.Text(output)} --key KEY"));
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<byte[]> Write(PatchPackage package, string output, CancellationToken ct)
+    {
+        var bytes = PackageWriter.ToBytes(package);
+        if (Path.GetDirectoryName(Path.GetFullPath(output)) is { } folder) Directory.CreateDirectory(folder);
+        await File.WriteAllBytesAsync(output, bytes, ct);
+        return bytes;
     }
 
     private static BuildRequest Request(ParseResult parsed) => new()
@@ -63,7 +89,7 @@ internal static class BuildCommand
         Advisories = parsed.GetValue(Advisory) ?? [],
         Probes = [.. (parsed.GetValue(Probe) ?? []).Select(Parse.Probe)],
         Consistency = parsed.GetValue(ConsistencyOption) == "independent" ? Consistency.Independent : Consistency.Set,
-        Shipped = parsed.GetValue(Shipped)!,
+        Shipped = parsed.GetValue(Shipped) ?? "",
         DebugFile = parsed.GetValue(DebugFile),
         Module = parsed.GetValue(Module),
         SourceTree = parsed.GetValue(Source),

@@ -74,10 +74,22 @@ internal static class PackageCommands
             ("probes", manifest.Probes.Count == 0 ? "alive only" : Output.Text(string.Join(", ", manifest.Probes.Select(probe => $"{probe.Name} (tcp {(probe.Port == 0 ? "lowest port" : probe.Port)})")))));
         foreach (var target in manifest.Targets)
         {
+            if (target.Livepatch is { } livepatch)
+            {
+                Show(target, livepatch);
+                continue;
+            }
             Output.Out.MarkupLine($"\n[bold]{Output.Text(target.Module)}[/] build-id {target.BuildId}, {target.Symbols.Count} bound symbols, consistency {target.Consistency.ToString().ToLowerInvariant()}");
             Output.Table(table => table.AddColumns("function", "object", "address").AddColumn(new TableColumn("bytes").RightAligned()),
                 target.Functions.Select(function => new[] { Output.Text(function.Name), Output.Text(target.Objects[function.Object].Name), $"0x{function.Address:x}", Output.Number(function.Size) }));
         }
+    }
+
+    private static void Show(TargetManifest target, KernelLivepatch livepatch)
+    {
+        var contained = livepatch.Contains.Count == 0 ? "no other fix" : string.Join(", ", livepatch.Contains.Select(fix => $"{fix.Name} level {fix.Level}"));
+        Output.Out.MarkupLine($"\n[bold]{Output.Text(target.Module)}[/] build-id {target.BuildId}, livepatch {livepatch.Module}, {(livepatch.Replaces ? "replaces every earlier livepatch" : "replaces none")}, contains {Output.Text(contained)}");
+        Output.Table(table => table.AddColumns("function", "of"), livepatch.Functions.Select(function => new[] { Output.Text(function.Name), Output.Text(function.KernelObject) }));
     }
 
     public static string Existing(string path) => File.Exists(path) ? path : throw new CliFault(ExitCodes.NotFound, Directory.Exists(path) ? $"{path} is a folder; give a file in it." : $"There is no file {path}.", "file.missing");
