@@ -8,7 +8,7 @@ internal static unsafe partial class Libc
     // linux/ptrace.h
     public const long PtraceDetach = 17, PtraceSyscall = 24, PtraceGetSignalInfo = 0x4202, PtraceGetRegisterSet = 0x4204, PtraceSetRegisterSet = 0x4205,
         PtraceSeize = 0x4206, PtraceInterrupt = 0x4207, PtraceGetSignalMask = 0x420a, PtraceSetSignalMask = 0x420b;
-    public const nint OptionSuspendSeccomp = 0x200000;
+    public const nint OptionMarkSyscallStops = 1, OptionSuspendSeccomp = 0x200000;
     public const nint RegistersGeneral = 1, RegistersExtended = 0x202;      // NT_PRSTATUS, NT_X86_XSTATE
 
     // asm-generic/errno-base.h

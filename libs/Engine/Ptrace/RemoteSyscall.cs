@@ -49,7 +49,7 @@ internal sealed unsafe class RemoteSyscall
             InstructionPointer = _gadget, StackPointer = stack,
             OriginalRax = ulong.MaxValue,               // no call is in progress: the kernel must not restart one
         };
-        WriteRegisters(thread.Thread, call);
+        SendOff(in thread, call);
         RunTo(ref thread, group, _gadget + SyscallBytes);                 // on the way in
         RunTo(ref thread, group, _gadget + SyscallBytes);                 // on the way out
         var answer = (long)thread.Registers.Rax;
@@ -66,7 +66,7 @@ internal sealed unsafe class RemoteSyscall
     {
         // The plain "ret" between the two keeps the stack as the psABI (3.2.2) wants it at a function's entry: 8 below a 16-byte boundary.
         var saved = Borrow(ref thread, group, [_gadget, _gadget + SyscallBytes, _restore], out var stack);
-        WriteRegisters(thread.Thread, saved.Registers with { InstructionPointer = address, StackPointer = stack, OriginalRax = ulong.MaxValue });
+        SendOff(in thread, saved.Registers with { InstructionPointer = address, StackPointer = stack, OriginalRax = ulong.MaxValue });
         RunTo(ref thread, group, _gadget + SyscallBytes);
         var result = thread.Registers.OriginalRax;
         WriteRegisters(thread.Thread, thread.Registers with { OriginalRax = ulong.MaxValue });
@@ -82,7 +82,7 @@ internal sealed unsafe class RemoteSyscall
     public void CallProcedure(ref Tracee thread, ThreadGroup group, ulong address, params ReadOnlySpan<ulong> arguments)
     {
         var saved = Borrow(ref thread, group, [_restore], out var stack);
-        WriteRegisters(thread.Thread, saved.Registers with
+        SendOff(in thread, saved.Registers with
         {
             Rdi = At(arguments, 0), Rsi = At(arguments, 1), InstructionPointer = address, StackPointer = stack, OriginalRax = ulong.MaxValue,
         });
@@ -95,7 +95,7 @@ internal sealed unsafe class RemoteSyscall
 
     private readonly record struct SavedState(Registers Registers, ulong SignalMask);
 
-    /// <summary>Writes the signal frame, with the given return addresses below it, and blocks the thread's signals.</summary>
+    /// <summary>Writes the signal frame, with the given return addresses below it. The thread itself is as it was.</summary>
     private SavedState Borrow(ref Tracee thread, ThreadGroup group, ReadOnlySpan<ulong> returns, out ulong stack)
     {
         group.ReadRegisters(ref thread);
@@ -112,14 +112,21 @@ internal sealed unsafe class RemoteSyscall
         _memory.WriteData(frameAt, frame);
         stack = frameAt - (ulong)(returns.Length * sizeof(ulong));
         _memory.WriteData(stack, MemoryMarshal.AsBytes(returns));
-        SetSignalMask(thread.Thread, AllBlockedButSegv);
         return saved;
+    }
+
+    // From here on the thread returns into the frame, whatever happens to us: only then are its signals blocked, and before it is given its own
+    // registers back they no longer are. A thread left with its signals blocked would be deaf for the rest of its life.
+    private static void SendOff(in Tracee thread, Registers registers)
+    {
+        WriteRegisters(thread.Thread, registers);
+        SetSignalMask(thread.Thread, AllBlockedButSegv);
     }
 
     private static void GiveBack(ref Tracee thread, SavedState saved)
     {
-        WriteRegisters(thread.Thread, saved.Registers);
         SetSignalMask(thread.Thread, saved.SignalMask);
+        WriteRegisters(thread.Thread, saved.Registers);
         thread.Registers = saved.Registers;
     }
 

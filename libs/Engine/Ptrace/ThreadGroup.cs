@@ -37,7 +37,9 @@ internal sealed unsafe class ThreadGroup : IDisposable
     {
         _pid = pid;
         _limits = limits;
-        _options = suspendSeccomp ? Libc.OptionSuspendSeccomp : 0;
+        // Unmarked, a system call's stop is a SIGTRAP to the kernel, and when its tracer dies in it the thread is sent just that: it would end the
+        // target. Marked, it is no signal at all (linux/ptrace.h, ptrace_report_syscall).
+        _options = Libc.OptionMarkSyscallStops | (suspendSeccomp ? Libc.OptionSuspendSeccomp : 0);
         _taskFolder = Libc.Open($"/proc/{pid}/task", Libc.OpenDirectory | Libc.OpenCloseOnExec, 0);
         if (_taskFolder < 0) throw EngineFault.Gone(pid);
     }
@@ -220,7 +222,7 @@ internal sealed unsafe class ThreadGroup : IDisposable
     {
         if (errno == Libc.Eperm && ProcFs.StatusNumber(thread, "TracerPid") is var tracer and > 0)
             return new EngineFault(FaultKind.Busy, "target.traced", $"Process {_pid} is being traced by process {tracer} (a debugger, strace or another patcher). Try again when it has detached.", "seize");
-        if (errno == Libc.Eperm && _options != 0)
+        if (errno == Libc.Eperm && (_options & Libc.OptionSuspendSeccomp) != 0)
             return EngineFault.Refuse("target.seccomp", $"Process {_pid} runs under a seccomp filter, which may kill it for a system call it does not expect, and suspending the filter needs CAP_SYS_ADMIN. Run as root.", "seize");
         if (errno == Libc.Eperm && ProcFs.Read("/proc/sys/kernel/yama/ptrace_scope").Trim() is "3")
             return EngineFault.Refuse("target.yama", "This kernel allows no tracing at all (kernel.yama.ptrace_scope = 3, until reboot).", "seize");

@@ -10,11 +10,13 @@ internal sealed class Campaign
     private static int _level;
 
     private readonly Machine _machine;
-    private readonly string _digest;
 
-    private Campaign(Machine machine, string name, string digest) => (_machine, Name, _digest) = (machine, name, digest);
+    private Campaign(Machine machine, string name, string digest) => (_machine, Name, Digest) = (machine, name, digest);
 
     public string Name { get; }
+
+    /// <summary>Of its patch.</summary>
+    public string Digest { get; }
 
     /// <summary>Builds, publishes and plans; each campaign's patch goes on top of those before it.</summary>
     public static Campaign Plan(Machine machine, string name, string diff = "fix.diff")
@@ -39,7 +41,7 @@ internal sealed class Campaign
 
     /// <summary>Endpoints whose stream has such an event of this patch; one that has two is there twice.</summary>
     public async Task<List<string>> EndpointsWith(string eventType) => await _machine.Query<string>(
-        "select stream_id::text from mt_events where type = $1 and data->>'digest' = $2 order by 1", eventType, _digest);
+        "select stream_id::text from mt_events where type = $1 and data->>'digest' = $2 order by 1", eventType, Digest);
 
     public async Task UntilFirst(string eventType) =>
         await Machine.Eventually(async () => (await EndpointsWith(eventType)).Count > 0, $"no {eventType} of {Name} came");
@@ -68,5 +70,5 @@ internal sealed class Campaign
     }
 
     /// <summary>Processes that hold this patch, as their own memory says.</summary>
-    public int InMemory() => _machine.Fleet.Count(endpoint => _machine.Ask("status", "--pid", endpoint.TargetPid.ToString(CultureInfo.InvariantCulture)).ToJsonString().Contains(_digest, StringComparison.Ordinal));
+    public int InMemory() => _machine.Fleet.Count(endpoint => _machine.Ask("status", "--pid", endpoint.TargetPid.ToString(CultureInfo.InvariantCulture)).ToJsonString().Contains(Digest, StringComparison.Ordinal));
 }

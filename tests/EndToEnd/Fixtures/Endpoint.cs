@@ -14,6 +14,8 @@ internal sealed class Endpoint(Machine machine, string name, int port) : IDispos
     public int TargetPid => _target!.Pid;
     public RunningProgram Agent => _agent!;
 
+    private string TargetFolder => Path.Combine(machine.EndpointsFolder, name, "target");
+
     public void Start(string gateway, string enrolmentToken)
     {
         var folder = Path.Combine(machine.EndpointsFolder, name);
@@ -35,6 +37,26 @@ internal sealed class Endpoint(Machine machine, string name, int port) : IDispos
         if (crashAt is null) Agent.Environment.Remove("HOTPATCH_CRASH_AT");
         else Agent.Environment["HOTPATCH_CRASH_AT"] = crashAt;
         Agent.Start();
+    }
+
+    /// <summary>Another process of the same old file, on a port of its own.</summary>
+    public RunningProgram StartAnother()
+    {
+        var program = new RunningProgram($"another target of {name}", machine.Log($"another-{name}"), Teller.Shipped(machine), [Machine.FreePort().ToString(CultureInfo.InvariantCulture)], TargetFolder);
+        program.Start();
+        return program;
+    }
+
+    /// <summary>
+    /// Processes of the same file, one after the other: most find their port taken and end with 1, each tenth lives until it is terminated after
+    /// 50 ms (exit code 124 of timeout(1)).
+    /// </summary>
+    public IReadOnlyList<int> RunBriefly(int count)
+    {
+        const string Script = "i=0; while [ $i -lt $1 ]; do i=$((i + 1)); if [ $((i % 10)) = 0 ]; then timeout 0.05 \"$0\" $3; else \"$0\" $2; fi 2> /dev/null; echo $?; done";
+        string[] arguments = ["-c", Script, Teller.Shipped(machine), count.ToString(CultureInfo.InvariantCulture), port.ToString(CultureInfo.InvariantCulture), Machine.FreePort().ToString(CultureInfo.InvariantCulture)];
+        var output = RunningProgram.Run("sh", arguments, TargetFolder, new Dictionary<string, string>()).Succeed().Output;
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(line, CultureInfo.InvariantCulture))];
     }
 
     /// <summary>What the target answers to a corrupt RESTORE: "+OK" from vulnerable code, an error from fixed code.</summary>

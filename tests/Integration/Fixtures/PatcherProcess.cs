@@ -44,6 +44,19 @@ internal sealed class PatcherProcess : IDisposable
     public void BeKilledRollingBack(Victim victim, string step) =>
         Answer(new PatcherRequest { Verb = PatcherVerb.RollBack, Pid = victim.Pid, Digest = victim.Package.Digest }, step);
 
+    /// <summary>Begins an operation and kills it (SIGKILL) after a while, wherever it is by then; it may have ended.</summary>
+    public void BeKilledAfter(TimeSpan time, Victim victim, PatcherVerb verb)
+    {
+        var request = verb == PatcherVerb.Apply
+            ? new PatcherRequest { Verb = verb, Pid = victim.Pid, Package = Write(Signed(victim.Package)), TrustFolder = Trust }
+            : new PatcherRequest { Verb = verb, Pid = victim.Pid, Digest = victim.Package.Digest };
+        using var process = Process.Start(new ProcessStartInfo(Servers.Patcher) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        process.StandardInput.Write(JsonSerializer.Serialize(request, PatcherJson.Default.PatcherRequest));
+        process.StandardInput.Close();
+        if (!process.WaitForExit(time)) process.Kill();
+        process.WaitForExit();
+    }
+
     public void Dispose()
     {
         _key.Dispose();
