@@ -19,6 +19,9 @@ public sealed record BuildRequest
     /// <summary>The shipped binary's symbols, where the vendor keeps them in a file of their own (Debian: -dbgsym).</summary>
     public string? DebugFile { get; init; }
 
+    /// <summary>Types that the fix lays out anew and whose change the author vouches for; named in the result's proof.</summary>
+    public IReadOnlyList<string> SafeLayouts { get; init; } = [];
+
     /// <summary>File name to show for the target; that of <see cref="Shipped"/> when null.</summary>
     public string? Module { get; init; }
 

@@ -28,7 +28,7 @@ public static class PatchBuilder
         progress(new BuildStep("compare"));
         var program = Parse(trees.OriginalProgram);
         var shipped = new ShippedProgram(Parse(request.Shipped), program, request.DebugFile is { } debugFile ? Parse(debugFile) : null, trees.OriginalObjects);
-        var changes = TreeDiff.Compare(trees, program);
+        var changes = TreeDiff.Compare(trees, program, request.SafeLayouts);
         if (request.Consistency == Consistency.Set) RefuseMain(changes);
         var replacements = changes.Select((change, index) => new ReplacementObject(change, shipped.Symbols, index)).ToList();
         if (replacements.SelectMany(replacement => replacement.Findings).ToList() is { Count: > 0 } findings) throw new BuildRefused(findings);
@@ -49,7 +49,7 @@ public static class PatchBuilder
             ],
         };
         var package = PackageWriter.Create(manifest, [[.. replacements.Select(replacement => replacement.Bytes)]]);
-        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, $"{shipped.Proof}; {LayoutProof(changes)}", steps);
+        return new BuildResult(package, Summarize(changes, replacements, functions), [.. changes.SelectMany(change => change.LineNoise)], bound.Count, $"{shipped.Proof}; {LayoutProof(changes, request.SafeLayouts)}", steps);
     }
 
     private static BuiltTrees PreparedTrees(BuildRequest request)
@@ -60,8 +60,9 @@ public static class PatchBuilder
         return new BuiltTrees(request.OriginalProgram, request.OriginalObjects!, request.PatchedObjects!);
     }
 
-    private static string LayoutProof(IReadOnlyList<ObjectChanges> changes)
+    private static string LayoutProof(IReadOnlyList<ObjectChanges> changes, IReadOnlyList<string> vouchedFor)
     {
+        if (vouchedFor.Count > 0) return $"the author vouches for the layout of {string.Join(", ", vouchedFor)}; others did not change";
         var blind = changes.Where(change => change.ComparedLayouts is null).Select(change => change.Patched.Name).ToList();
         var compared = $"the layouts of {changes.Sum(change => change.ComparedLayouts ?? 0)} types are the same";
         if (blind.Count == 0) return compared;

@@ -24,7 +24,7 @@ internal static class UnsafeChanges
         var moved = known.Where(later => later.Any(layout => !before[later.Key].Any(layout.IsLike)));
         return ([.. moved.Select(later => new Finding(
             "data.layout", later.Key, $"In {patched.Name} the type lies otherwise after the fix: {before[later.Key].First().DifferenceTo(later.First(layout => !before[later.Key].Any(layout.IsLike)))}. What exists in running processes has the old layout.",
-            "Leave the type as it is and keep what is new beside it, such as in a table found by the object's address."))], known.Count);
+            "Leave the type as it is and keep what is new beside it, such as in a table found by the object's address. If none of its objects outlives a call of the replaced functions, say so with --layout-is-safe."))], known.Count);
     }
 
     private static IEnumerable<Finding> Constructors(ObjectFile original, ObjectFile patched, IReadOnlyList<ElfSymbol> changed)

@@ -17,6 +17,7 @@ internal static class BuildCommand
     private static readonly Option<string[]> Probe = new("--probe") { Description = "Health probe NAME=tcp:PORT:SEND:EXPECT (repeatable); port 0 = lowest one listened on" };
     private static readonly Option<string> ConsistencyOption = new("--consistency") { Description = "set: no thread in any replaced function at the switch; independent: only out of the bytes overwritten", DefaultValueFactory = _ => "set" };
     private static readonly Option<string?> Shipped = new("--shipped") { Description = "The binary as it runs on the endpoints" };
+    private static readonly Option<string[]> SafeLayout = new("--layout-is-safe") { Description = "A type that the fix lays out anew, of which no object lives when the patch comes (repeatable)" };
     private static readonly Option<string?> DebugFile = new("--debug-file") { Description = "The shipped binary's symbols, where they lie in a file of their own" };
     private static readonly Option<string?> Module = new("--module") { Description = "Name to show for the target" };
     private static readonly Option<string?> Source = new("--source") { Description = "Source tree of the shipped version" };
@@ -35,7 +36,7 @@ internal static class BuildCommand
         Severity.AcceptOnlyFromAmong("low", "medium", "high", "critical");
         var command = new Command("build", "Build a patch from a source fix, proven against the shipped binary; or pack a livepatch of the kernel")
         {
-            Name, Level, Summary, Severity, Advisory, Probe, ConsistencyOption, Shipped, DebugFile, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
+            Name, Level, Summary, Severity, Advisory, Probe, ConsistencyOption, Shipped, DebugFile, SafeLayout, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
         };
         BuildLivepatch.AddTo(command);
         command.SetAction(Build);
@@ -91,6 +92,7 @@ internal static class BuildCommand
         Consistency = parsed.GetValue(ConsistencyOption) == "independent" ? Consistency.Independent : Consistency.Set,
         Shipped = parsed.GetValue(Shipped) ?? "",
         DebugFile = parsed.GetValue(DebugFile),
+        SafeLayouts = parsed.GetValue(SafeLayout) ?? [],
         Module = parsed.GetValue(Module),
         SourceTree = parsed.GetValue(Source),
         Diffs = parsed.GetValue(Diff) ?? [],

@@ -134,6 +134,14 @@ public sealed class BuildingAPatch
     }
 
     [Fact]
+    public void Takes_the_authors_word_for_a_layout_and_says_so()
+    {
+        var build = VictimBuild.Of(new VictimRecipe("layout.c") { ObjectFlags = ["-g"], SafeLayouts = ["parcel"] });
+
+        Assert.Contains("vouches for the layout of parcel", build.Result.Proof, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Makes_the_same_bytes_of_the_same_input()
     {
         var (one, other) = (VictimBuild.Of(new VictimRecipe("fresh.c")), VictimBuild.Of(new VictimRecipe("fresh.c") { Flags = ["-DSECOND_BUILD"] }));

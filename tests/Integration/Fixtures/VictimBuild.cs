@@ -23,6 +23,9 @@ internal sealed record VictimRecipe(string Source)
     /// <summary>The shipped program's symbols lie in a file beside it, as distributions keep them.</summary>
     public bool HasDebugFile { get; init; }
 
+    /// <summary>Types whose new layout the author vouches for.</summary>
+    public string[] SafeLayouts { get; init; } = [];
+
     /// <summary>What the fixed objects are compiled with on top.</summary>
     public string[] Fix { get; init; } = ["-DFIXED"];
 
@@ -37,7 +40,7 @@ internal sealed record VictimRecipe(string Source)
     /// <summary>The victim that is fixed again and again.</summary>
     public static VictimRecipe OfLevel(int level) => new("levels.c") { Fix = [$"-DLEVEL={level}"], Level = level, PatchName = "level" };
 
-    public string Key => string.Join('|', [Source, Compiler, .. Parts, .. Flags, "objects", .. ObjectFlags, "shipped", .. ShippedFlags, $"{HasDebugFile}", "fix", .. Fix, "libs", .. Libraries, $"{PatchName}-{Level}-{Consistency}"]);
+    public string Key => string.Join('|', [Source, Compiler, .. Parts, .. Flags, "objects", .. ObjectFlags, "shipped", .. ShippedFlags, $"{HasDebugFile}", .. SafeLayouts, "fix", .. Fix, "libs", .. Libraries, $"{PatchName}-{Level}-{Consistency}"]);
 }
 
 /// <summary>A victim's program, stripped as a distribution ships it, and its fix as a package made by the product's own builder.</summary>
@@ -77,7 +80,7 @@ internal sealed record VictimBuild(string Program, BuildResult Result)
             new BuildRequest
             {
                 Name = recipe.PatchName, Level = recipe.Level, Consistency = recipe.Consistency, Shipped = Path.Combine(folder, target), DebugFile = recipe.HasDebugFile ? Path.Combine(folder, $"{target}.debug") : null,
-                OriginalProgram = Path.Combine(folder, $"{target}.symbols"),
+                OriginalProgram = Path.Combine(folder, $"{target}.symbols"), SafeLayouts = recipe.SafeLayouts,
                 OriginalObjects = Path.Combine(folder, "original"), PatchedObjects = Path.Combine(folder, "patched"), WorkFolder = folder,
             },
             _ => { }, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
