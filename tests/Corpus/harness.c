@@ -1,6 +1,7 @@
 // harness CONTROL-PORT THREADS: runs work() in a loop in each thread, counts, and answers on 127.0.0.1:CONTROL-PORT, one line a question:
 //   counts   "REQUESTS FAILURES"
-//   probe    what the input of the advisory makes of the library at this moment
+//   probe    what the input of the advisory makes of the library at this moment; in a forked child, which has the memory of this moment
+//            and may die of it: "killed by signal 11" is an answer too
 // For a library this program is the target; for a daemon (tcp.c) it is the client that watches it.
 #include "harness.h"
 
@@ -11,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { ThreadsMax = 64, AnswerBytes = 400, PauseMicroseconds = 300 };
+enum { ThreadsMax = 64, AnswerBytes = 400, PauseMicroseconds = 1000, ProbeSecondsMax = 30 };
 
 static atomic_long requests, failures;
 
@@ -35,12 +37,28 @@ static int listener(int port) {
     return socket_;
 }
 
+static void probe_in_a_child(char *text, size_t room) {
+    int ends[2], status;
+    if (pipe(ends) != 0) { snprintf(text, room, "no pipe"); return; }
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(ProbeSecondsMax);
+        probe(text, room);
+        _exit(write(ends[1], text, strlen(text)) < 0);
+    }
+    close(ends[1]);
+    ssize_t got = read(ends[0], text, room - 1);
+    text[got > 0 ? got : 0] = 0;
+    close(ends[0]);
+    if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) snprintf(text, room, "killed by signal %d", WTERMSIG(status));
+}
+
 static void answer(FILE *peer) {
     char question[32] = "", text[AnswerBytes] = "";
     if (fgets(question, sizeof question, peer) == NULL) return;
     question[strcspn(question, "\r\n")] = 0;
     if (strcmp(question, "counts") == 0) fprintf(peer, "%ld %ld\n", atomic_load(&requests), atomic_load(&failures));
-    else if (strcmp(question, "probe") == 0) { probe(text, sizeof text); fprintf(peer, "%s\n", text); }
+    else if (strcmp(question, "probe") == 0) { probe_in_a_child(text, sizeof text); fprintf(peer, "%s\n", text); }
     else fprintf(peer, "unknown question\n");
 }
 

@@ -34,10 +34,10 @@ run_fix() {
     step 'packages' build_packages
     step 'fetch the source, without the fix' prepare_source
     step 'build the vulnerable state' build_shipped
-    step 'start it under load' start_under_load
-    step 'prove that it is vulnerable' answers "$vulnerable"
     build_and_judge
     [ "$VERDICT" != refused ] || return 0
+    step 'start the vulnerable state under load' start_under_load
+    step 'prove that it is vulnerable' answers "$vulnerable"
     step 'apply to the running processes' apply_patch
     step 'prove that it is fixed' answers "$fixed"
     step 'attest, keep the load on it' watch_patched
@@ -82,7 +82,7 @@ start_under_load() {
     else
         (cd "$folder"; prepare; start)
         wait_until 20 port_open "$PORT"
-        (load; export LOAD_PORT=$PORT; launch load "$STATE/log/load.log" "$LOADER" "$CONTROL" "$THREADS")
+        (cd "$folder"; load; export LOAD_PORT=$PORT; launch load "$STATE/log/load.log" "$LOADER" "$CONTROL" "$THREADS")
     fi
     wait_until 20 port_open "$CONTROL"
     wait_until 30 requests_pass 20
@@ -128,7 +128,23 @@ nothing_happened() {
     started_as | diff "$STATE/started-as" - || die 'a process is gone or another one'
 }
 
-halt_fix() { halt load TERM 5; halt "$TARGET" TERM 10; }
+halt_fix() { halt load TERM 5; halt "$TARGET" TERM 10; halt backend TERM 5; }
+
+# What a fix.sh needs now and then: an answer over TCP (the text with \\r \\n), a process with its children, a server behind a proxy.
+exchange() {
+    exec 3<> "/dev/tcp/127.0.0.1/$1"
+    printf '%b' "$2" >&3
+    timeout 20 cat <&3 | tr -d '\r'
+    exec 3>&-
+}
+
+with_children() { printf '%s\n' "$1"; cat "/proc/$1/task/"*/children | tr ' ' '\n' | sed '/^$/d'; }
+
+start_echo() {
+    gcc -O2 -pthread -o "$WORK/echo" "$CORPUS/echo.c"
+    echo "$1" > backend
+    launch backend "$STATE/log/backend.log" "$WORK/echo" "$1"
+}
 
 # --- the patch ---------------------------------------------------------------------------------------------------------
 
