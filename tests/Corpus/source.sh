@@ -52,14 +52,17 @@ build_shipped() {
 
 # LOADER: the load program of a library, linked against the vulnerable build; or the client of a daemon.
 build_loader() {
+    local folder flags=(-O2 -pthread -D_GNU_SOURCE -I "$CORPUS") compiler=gcc load=$FOLDER/load.c
     LOADER=$WORK/load-$FIX
     if [ "$kind" != library ]; then
-        gcc -O2 -pthread -D_GNU_SOURCE -I "$CORPUS" -o "$LOADER" "$CORPUS/harness.c" "$CORPUS/tcp.c"
+        gcc "${flags[@]}" -o "$LOADER" "$CORPUS/harness.c" "$CORPUS/tcp.c"
         return
     fi
     # The library is found by its soname, next to nothing else.
     ln -sf "${SHIPPED##*/}" "$WORK/shipped/$soname"
-    # shellcheck disable=SC2086,SC2154
-    gcc -O2 -pthread -D_GNU_SOURCE -I "$CORPUS" $(for folder in $includes; do printf -- '-I %s ' "$WORK/shipped-tree/$folder"; done) -o "$LOADER" \
-        "$CORPUS/harness.c" "$FOLDER/load.c" "$WORK/shipped/$soname" $libraries -Wl,-rpath,"$WORK/shipped"
+    for folder in $includes; do flags+=(-I "$WORK/shipped-tree/$folder"); done
+    gcc "${flags[@]}" -c -o "$LOADER.o" "$CORPUS/harness.c"
+    if [ -f "$FOLDER/load.cc" ]; then compiler=g++ load=$FOLDER/load.cc; fi
+    # shellcheck disable=SC2086
+    "$compiler" "${flags[@]}" -o "$LOADER" "$LOADER.o" "$load" "$WORK/shipped/$soname" $libraries -Wl,-rpath,"$WORK/shipped"
 }
