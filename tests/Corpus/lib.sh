@@ -4,6 +4,7 @@
 
 WATCH_SECONDS=2
 THREADS=4
+BUSY=5 TRIES=5                                   # exit code of hotpatch, and how often it is asked
 
 # step TEXT COMMAND...: one line with its seconds. A step that fails ends the fix; the trap of run_fix tells.
 step() {
@@ -190,11 +191,22 @@ number_or_text() { sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$
 # largest NEW OLD
 largest() { if [ "$2" = - ] || [ "$1" -gt "$2" ]; then echo "$1"; else echo "$2"; fi; }
 
+# unless_busy FILE VERB...: "busy" means that nothing was changed and that it may be tried again, which a loaded machine makes necessary.
+unless_busy() {
+    local file=$1 verb=$2 code tries; shift 2
+    for ((tries = 1; ; tries++)); do
+        code=0
+        hotpatch "$verb" -o json "$@" > "$file" || code=$?
+        cat "$file"
+        [ "$code" = "$BUSY" ] && [ "$tries" -lt "$TRIES" ] || return "$code"
+        sleep 1
+    done
+}
+
 apply_patch() {
     local pid
     for pid in $(targets); do
-        hotpatch apply -o json --pid "$pid" "$PATCH" --trust "$CACHE/corpus/keys" > "$STATE/apply.json"
-        cat "$STATE/apply.json"
+        unless_busy "$STATE/apply.json" apply --pid "$pid" "$PATCH" --trust "$CACHE/corpus/keys"
         FUNCTIONS=$(number_or_text sites "$STATE/apply.json")
         APPLY_US=$(largest "$(number_or_text stopMicroseconds "$STATE/apply.json")" "$APPLY_US")
     done
@@ -209,8 +221,7 @@ watch_patched() {
 roll_back() {
     local pid
     for pid in $(targets); do
-        hotpatch rollback -o json --pid "$pid" --digest "$DIGEST" > "$STATE/rollback.json"
-        cat "$STATE/rollback.json"
+        unless_busy "$STATE/rollback.json" rollback --pid "$pid" --digest "$DIGEST"
         ROLLBACK_US=$(largest "$(number_or_text stopMicroseconds "$STATE/rollback.json")" "$ROLLBACK_US")
     done
 }

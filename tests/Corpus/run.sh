@@ -15,6 +15,7 @@ usage() {
 usage: tests/Corpus/run.sh [NAME...]        all fixes when none is named
        tests/Corpus/run.sh --quick          those that build in less than a minute
        tests/Corpus/run.sh --list
+       tests/Corpus/run.sh --table          the last row of each, without running any
 
 Each: the vulnerable state of a Debian package under load, the patch from the published diff, applied, proven, rolled back.
 Needs root (ptrace, packages of the build), Debian 12 and its archive, the .NET 10 SDK.
@@ -26,6 +27,8 @@ TEXT
 
 names() { local file; for file in "$CORPUS"/*/fix.sh; do basename "$(dirname "$file")"; done; }
 quick() { local file; for file in $(grep -l '^quick=yes$' "$CORPUS"/*/fix.sh); do basename "$(dirname "$file")"; done; }
+
+ROWS=$CACHE/corpus/rows RESULTS=$CACHE/corpus/results.tsv
 
 build_product() {
     local log=$CACHE/corpus/product.log
@@ -49,6 +52,7 @@ build_product() {
 case ${1:-} in
     -h | --help) usage; exit 0 ;;
     --list) names; exit 0 ;;
+    --table) mapfile -t wanted < <(names); table "${wanted[@]}"; exit 0 ;;
     --quick) mapfile -t wanted < <(quick) ;;
     -*) usage >&2; exit 2 ;;
     '') mapfile -t wanted < <(names) ;;
