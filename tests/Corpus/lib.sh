@@ -16,7 +16,7 @@ step() {
 }
 
 defaults_of_a_fix() {
-    before='' includes='' libraries='' soname='' expect=patched quick=no consistency=set language=C packages='' adapted=''
+    before='' includes='' libraries='' soname='' expect=patched quick=no consistency=set language=C packages='' adapted='' trees=no
     prove()   { ask probe; }
     targets() { pid_of "$TARGET"; }
     prepare() { :; }
@@ -172,11 +172,18 @@ build_and_judge() {
 try_build() {
     local diff name arguments=()
     # An adapted fix replaces the published one where that cannot be taken as it is; its lines are counted in the table.
-    for diff in ${adapted:+"$FOLDER/$adapted"} $([ -n "$adapted" ] || diffs); do arguments+=(--diff "$diff"); done
+    mapfile -t DIFFS < <(if [ -n "$adapted" ]; then echo "$FOLDER/$adapted"; else diffs; fi)
     for name in $advisory; do arguments+=(--advisory "$name"); done
+    if [ "$trees" = yes ]; then
+        build_trees
+        arguments+=(--original-objects "$WORK/original-objects" --patched-objects "$WORK/patched-objects-$FIX" --original-program "$WORK/shipped-tree/$program")
+    else
+        for diff in "${DIFFS[@]}"; do arguments+=(--diff "$diff"); done
+        arguments+=(--source "$SOURCE" --make "$build" --program "$program")
+    fi
     BUILD_CODE=0
-    hotpatch build -o json --source "$SOURCE" "${arguments[@]}" --make "$build" --program "$program" --shipped "$SHIPPED" --name "$FIX" \
-        --consistency "$consistency" --work "$WORK/builds" --out "$PATCH" > "$STATE/build.json" 2> "$STATE/build.err" || BUILD_CODE=$?
+    hotpatch build -o json "${arguments[@]}" --shipped "$SHIPPED" --name "$FIX" --consistency "$consistency" \
+        --work "$WORK/builds" --out "$PATCH" > "$STATE/build.json" 2> "$STATE/build.err" || BUILD_CODE=$?
     cat "$STATE/build.err" "$STATE/build.json"
     [ "$BUILD_CODE" = 0 ] || return 0
     DIGEST=$(number_or_text digest "$STATE/build.json")
