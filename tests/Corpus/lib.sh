@@ -16,7 +16,7 @@ step() {
 }
 
 defaults_of_a_fix() {
-    before='' includes='' libraries='' soname='' expect=patched quick=no consistency=set language=C packages='' adapted='' trees=no
+    before='' includes='' libraries='' soname='' expect=patched quick=no consistency=set language=C packages='' adapted='' trees=no note='-'
     prove()   { ask probe; }
     targets() { pid_of "$TARGET"; }
     prepare() { :; }
@@ -46,7 +46,7 @@ run_fix() {
     step 'roll back' roll_back
     step 'prove that it is vulnerable again' answers "$vulnerable"
     step 'nothing failed, nothing restarted' nothing_happened
-    VERDICT=patched REASON='-'
+    VERDICT=patched REASON=$note
 }
 
 open_fix() {
@@ -176,7 +176,7 @@ try_build() {
     for name in $advisory; do arguments+=(--advisory "$name"); done
     if [ "$trees" = yes ]; then
         build_trees
-        arguments+=(--original-objects "$WORK/original-objects" --patched-objects "$WORK/patched-objects-$FIX" --original-program "$WORK/shipped-tree/$program")
+        arguments+=(--original-objects "$WORK/original-objects-$FIX" --patched-objects "$WORK/patched-objects-$FIX" --original-program "$WORK/shipped-tree/$program")
     else
         for diff in "${DIFFS[@]}"; do arguments+=(--diff "$diff"); done
         arguments+=(--source "$SOURCE" --make "$build" --program "$program")

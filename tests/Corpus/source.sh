@@ -50,34 +50,29 @@ build_shipped() {
     if [ ! -f "$SHIPPED" ]; then strip -o "$SHIPPED" "$built/$program"; fi
 }
 
-# For packages that are long to build: the builder is given objects of before and after (its trees mode), and the vulnerable build serves as
-# the original, which saves building that a second time.
+# For packages that are long to build: the vulnerable build serves as the original, and only the objects that the diff concerns are made
+# again, with a section per function, before and after (the builder's trees mode). The files of the diff are touched; make knows the rest.
 build_trees() {
     local tree=$WORK/sections-tree name
-    if [ ! -f "$WORK/sections.done" ]; then
-        rm -rf "$tree"
-        mkdir -p "$WORK/compilers"
-        for name in cc gcc c++ g++; do
-            printf '#!/bin/sh\nexec /usr/bin/%s "$@" -ffunction-sections -fdata-sections\n' "$name" > "$WORK/compilers/$name"
-            chmod +x "$WORK/compilers/$name"
-        done
-        cp -a "$SOURCE" "$tree"
-        build_sections
-        collect_objects "$WORK/original-objects"
-        touch "$WORK/sections.done"
-    fi
+    rm -rf "$tree"
+    mkdir -p "$WORK/compilers"
+    for name in cc gcc c++ g++; do
+        printf '#!/bin/sh\nexec /usr/bin/%s "$@" -ffunction-sections -fdata-sections\n' "$name" > "$WORK/compilers/$name"
+        chmod +x "$WORK/compilers/$name"
+    done
+    cp -a "$WORK/shipped-tree" "$tree"
+    touch "$WORK/began"
+    while read -r name; do [ ! -f "$tree/$name" ] || touch "$tree/$name"; done < <(sed -n 's,^+++ [^/]*/\([^[:space:]]*\).*,\1,p' "${DIFFS[@]}")
+    build_sections "$WORK/original-objects-$FIX"
     for name in "${DIFFS[@]}"; do patch -p1 --forward --batch -d "$tree" < "$name"; done
-    build_sections
-    collect_objects "$WORK/patched-objects-$FIX"
-    for name in "${DIFFS[@]}"; do patch -p1 --reverse --batch -d "$tree" < "$name"; done
+    build_sections "$WORK/patched-objects-$FIX"
 }
 
-build_sections() { (cd "$WORK/sections-tree" && PATH=$WORK/compilers:$PATH bash -e -o pipefail -c "$build"); }
-
-collect_objects() {
+build_sections() {
+    (cd "$WORK/sections-tree" && CORPUS_SECTIONS=yes PATH=$WORK/compilers:$PATH bash -e -o pipefail -c "$build")
     rm -rf "$1"
     mkdir -p "$1"
-    (cd "$WORK/sections-tree" && find . -name '*.o' -exec cp --parents -t "$1" {} +)
+    (cd "$WORK/sections-tree" && find . -name '*.o' -newer "$WORK/began" -exec cp --parents -t "$1" {} +)
 }
 
 # LOADER: the load program of a library, linked against the vulnerable build; or the client of a daemon.
