@@ -17,6 +17,7 @@
 
 enum { ThreadsMax = 64, AnswerBytes = 400, PauseMicroseconds = 1000, ProbeSecondsMax = 30 };
 
+int probe_in_process;
 static atomic_long requests, failures;
 
 static void *loop(void *number) {
@@ -58,7 +59,7 @@ static void answer(FILE *peer) {
     if (fgets(question, sizeof question, peer) == NULL) return;
     question[strcspn(question, "\r\n")] = 0;
     if (strcmp(question, "counts") == 0) fprintf(peer, "%ld %ld\n", atomic_load(&requests), atomic_load(&failures));
-    else if (strcmp(question, "probe") == 0) { probe_in_a_child(text, sizeof text); fprintf(peer, "%s\n", text); }
+    else if (strcmp(question, "probe") == 0) { (probe_in_process ? probe : probe_in_a_child)(text, sizeof text); fprintf(peer, "%s\n", text); }
     else fprintf(peer, "unknown question\n");
 }
 
