@@ -26,6 +26,7 @@ public sealed class TheScripts
     [InlineData("infra/local/postgres.sh")]
     [InlineData("infra/local/rabbitmq.sh")]
     [InlineData("infra/local/packages.sh")]
+    [InlineData("tests/Corpus/run.sh")]
     public void Explain_themselves(string script)
     {
         var (code, output) = Bash.Run(script, "--help");
