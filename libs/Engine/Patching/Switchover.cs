@@ -79,7 +79,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
 
     private string? TrySwitch(ThreadGroup group, Quiescence quiescence, IReadOnlyList<SiteChange> changes, Action whileStopped)
     {
-        if (!group.StopAll(limits.StopBudget, seizeNew: true)) return "a thread did not stop within the budget (uninterruptible sleep, or no CPU for it)";
+        if (!group.StopAll(limits.StopBudget, seizeNew: true)) return $"{group.Unstopped ?? "a thread"} did not stop within the budget (uninterruptible sleep, or no CPU for it)";
         _threads = 0;
         for (var i = 0; i < group.Count; i++)
         {

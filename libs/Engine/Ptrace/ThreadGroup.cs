@@ -130,12 +130,45 @@ internal sealed unsafe class ThreadGroup : IDisposable
     {
         RequireOwner();
         for (var i = 0; i < Count; i++) Detach(ref _tracees[i]);
-        // A seized thread that has not stopped yet cannot be detached before it stops; it is waited for after all others run again.
+        // A seized thread can only be detached where it has stopped. All that have not are asked in turn: one that does not come (uninterruptible
+        // sleep) must not keep those waiting that came meanwhile.
         var deadline = Stopwatch.GetTimestamp() + (long)(_limits.ReleaseBudget.TotalSeconds * Stopwatch.Frequency);
+        while (DetachThoseThatCame() > 0 && Stopwatch.GetTimestamp() < deadline) Libc.Sleep(nanoseconds: 50_000);
+        KeepUnstopped();
+    }
+
+    /// <summary>The first thread that was to stop and has not, with its state as proc(5) names it; null when there is none.</summary>
+    public string? Unstopped
+    {
+        get
+        {
+            for (var i = 0; i < Count; i++)
+                if (_tracees[i] is { Stopped: false, Gone: false, Thread: var thread }) return $"thread {thread} (state {ProcFs.State(_pid, thread)})";
+            return null;
+        }
+    }
+
+    private int DetachThoseThatCame()
+    {
+        var missing = 0;
         for (var i = 0; i < Count; i++)
-            if (_tracees[i] is { Stopped: false, Gone: false } && AwaitStop(ref _tracees[i], deadline)) Detach(ref _tracees[i]);
-        Count = 0;
+        {
+            if (_tracees[i] is not { Stopped: false, Gone: false }) continue;
+            if (AwaitStop(ref _tracees[i], deadline: 0)) Detach(ref _tracees[i]);
+            else missing++;
+        }
+        return missing;
+    }
+
+    // They are traced by us until they stop; the next try finds them here. When this process ends, the kernel lets go of them.
+    private void KeepUnstopped()
+    {
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+            if (_tracees[i] is { Stopped: false, Gone: false }) _tracees[kept++] = _tracees[i];
+        Count = kept;
         _index.Clear();
+        for (var i = 0; i < Count; i++) _index[_tracees[i].Thread] = i;
     }
 
     /// <summary>Waits for the next stop of one tracee.</summary>
@@ -160,11 +193,7 @@ internal sealed unsafe class ThreadGroup : IDisposable
                 return true;
             }
             if (spins % StolenEverySpins == StolenEverySpins - 1 && StoppedUnseen(thread, out status)) return true;
-            if (Stopwatch.GetTimestamp() > deadline)
-            {
-                status = 0;
-                return false;
-            }
+            if (Stopwatch.GetTimestamp() > deadline) return StoppedUnseen(thread, out status);
             // Yielding would not do: under a real-time priority it gives the CPU to nobody, least of all to the thread waited for.
             // A thread that sleeps comes within some microseconds; one that waits for a CPU must be left one.
             if (spins > 2) Libc.Sleep(nanoseconds: spins < 8 ? 2_000 : 20_000);

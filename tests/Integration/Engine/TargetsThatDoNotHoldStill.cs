@@ -42,6 +42,25 @@ public sealed class TargetsThatDoNotHoldStill
     }
 
     [Fact]
+    public void A_thread_that_cannot_stop_holds_up_nobody_else_and_is_named()
+    {
+        using var victim = Victim.Start("vforker.c", threads: 4);
+        victim.Ask("vfork 5");
+        victim.Ask("gap");
+
+        var fault = Assert.Throws<EngineFault>(() => victim.Apply(limits: new EngineLimits { AttemptsMax = 3, ReleaseBudget = TimeSpan.FromMilliseconds(700) }));
+        var longest = long.Parse(victim.Ask("gap"), CultureInfo.InvariantCulture);
+
+        Assert.Equal((FaultKind.Busy, "target.busy"), (fault.Kind, fault.Code));
+        Assert.Contains("(state D) did not stop", fault.Message, StringComparison.Ordinal);
+        // The thread is waited for longer than that, three times; the others are not.
+        Assert.InRange(longest, 1, 600_000_000);
+        Assert.Equal("1", victim.Ask("join"));
+        victim.Apply();
+        Assert.Equal("2", victim.Ask(""));
+    }
+
+    [Fact]
     public void Recursion_in_flight_is_waited_for()
     {
         using var victim = Victim.Start("deep.c");
