@@ -82,6 +82,8 @@ public static class PatchBuilder
                     // Inlined everywhere: whoever has it inside differs as well and is replaced.
                     continue;
                 }
+                // Compiled twice, as libtool does for an archive: the objects are one source, and the program has it once.
+                if (functions.Exists(function => function.Address == running.Value)) continue;
                 var code = shipped.Image.AtAddress(running.Value, (int)running.Size);
                 if (code.Length == 0) findings.Add(new Finding("shipped.mismatch", symbol.Name, "The function would lie outside the shipped binary.", "Check that --shipped and --program are the same program."));
                 var function = new PatchedFunction(symbol.Name, running.Value, (int)running.Size, Convert.ToHexStringLower(SHA256.HashData(code)), index, symbol.Name);

@@ -16,7 +16,7 @@ step() {
 }
 
 defaults_of_a_fix() {
-    before='' includes='' libraries='' soname='' expect=patched quick=no consistency=set language=C packages='' adapted='' trees=no note='-'
+    before='' includes='' libraries='' soname='' expect=patched quick=no consistency=set language=C packages='' adapted='' trees=no safe_layouts='' note='-'
     prove()   { ask probe; }
     targets() { pid_of "$TARGET"; }
     prepare() { :; }
@@ -174,6 +174,7 @@ try_build() {
     # An adapted fix replaces the published one where that cannot be taken as it is; its lines are counted in the table.
     mapfile -t DIFFS < <(if [ -n "$adapted" ]; then echo "$FOLDER/$adapted"; else diffs; fi)
     for name in $advisory; do arguments+=(--advisory "$name"); done
+    for name in $safe_layouts; do arguments+=(--layout-is-safe "$name"); done
     if [ "$trees" = yes ]; then
         build_trees
         arguments+=(--original-objects "$WORK/original-objects-$FIX" --patched-objects "$WORK/patched-objects-$FIX" --original-program "$WORK/shipped-tree/$program")
@@ -221,7 +222,10 @@ apply_patch() {
 
 watch_patched() {
     local pid
-    for pid in $(targets); do hotpatch attest --pid "$pid" | tee /dev/stderr | grep -q "$FIX"; done
+    for pid in $(targets); do
+        hotpatch attest --pid "$pid" > "$STATE/attest" || { cat "$STATE/attest"; return 1; }
+        grep "$FIX" "$STATE/attest"
+    done
     keep_watching
 }
 

@@ -84,7 +84,7 @@ build_loader() {
         return
     fi
     # The library is found by its soname, next to nothing else.
-    ln -sf "${SHIPPED##*/}" "$WORK/shipped/$soname"
+    [ "${SHIPPED##*/}" = "$soname" ] || ln -sf "${SHIPPED##*/}" "$WORK/shipped/$soname"
     for folder in $includes; do flags+=(-I "$WORK/shipped-tree/$folder"); done
     gcc "${flags[@]}" -c -o "$LOADER.o" "$CORPUS/harness.c"
     if [ -f "$FOLDER/load.cc" ]; then compiler=g++ load=$FOLDER/load.cc; fi

@@ -96,7 +96,7 @@ internal sealed class PatchLinker
         }
         CarryReferences(open);
         for (var o = 0; o < _objects.Length; o++)
-            if (_objects[o].Section(FrameSection) is { Size: > 0, IsAllocated: true, IsWritable: false, IsExecutable: false, IsThreadLocal: false } frames)
+            if (_placed.Keys.Any(key => key.Object == o) && _objects[o].Section(FrameSection) is { Size: > 0, IsAllocated: true, IsWritable: false, IsExecutable: false, IsThreadLocal: false } frames)
             {
                 Carry(o, frames.Index, open);
                 if (_placed.ContainsKey((o, frames.Index))) _frames.Add((o, frames.Index));

@@ -85,6 +85,7 @@ internal sealed class ApplyPatch(EngineLimits limits)
     {
         var resolver = new SymbolResolver(manifest, home, modules, target.Memory, address => CallFunction(target, address));
         var descriptorBytes = PatchDescriptor.BytesFor(package.Digest, package.Manifest.Name, manifest.BuildId, manifest.Functions.Select(function => function.Name));
+        if (descriptorBytes > limits.DescriptorBytesMax) throw EngineFault.Refuse("payload.too_large", $"The record of {manifest.Functions.Count} functions takes more than {limits.DescriptorBytesMax >> 10} KiB. Split the patch.", "link");
         return new PatchLinker(package, manifest, resolver).Link(descriptorBytes, length => Placement.Find(target.Mappings, home.Start, home.End, length));
     }
 

@@ -72,8 +72,14 @@ internal static class Checks
     {
         var state = new Dictionary<(int, long, string), bool>();
         var looked = 0;
-        foreach (var fact in endpoint.Journal.Where(fact => fact.Kind is "patch_applied" or "patch_rolled_back").OrderBy(fact => fact.Sequence))
+        foreach (var fact in endpoint.Journal.Where(fact => fact.Kind is "patch_applied" or "patch_rolled_back" or "patch_drifted").OrderBy(fact => fact.Sequence))
         {
+            // Somebody else took it out: whatever comes next is a beginning.
+            if (fact.Kind == "patch_drifted")
+            {
+                state.Remove(Key(fact));
+                continue;
+            }
             looked++;
             var applied = fact.Kind == "patch_applied";
             var key = Key(fact);
@@ -100,7 +106,7 @@ internal static class Checks
         foreach (var fact in endpoint.Journal.OrderBy(fact => fact.Sequence))
         {
             if (fact.Kind == "patch_applied") held.Add(Key(fact));
-            else if (fact.Kind is "patch_rolled_back" or "patched_process_exited") held.Remove(Key(fact));
+            else if (fact.Kind is "patch_rolled_back" or "patched_process_exited" or "patch_drifted") held.Remove(Key(fact));
         }
         return held;
     }
