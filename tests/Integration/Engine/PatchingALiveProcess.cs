@@ -76,6 +76,17 @@ public sealed class PatchingALiveProcess
     }
 
     [Fact]
+    public void Calls_the_version_of_a_library_function_that_a_new_program_would()
+    {
+        using var victim = Victim.Start("versions.c");
+        Assert.Equal("as given: /./", victim.Ask("/./"));
+        victim.Apply();
+        Assert.Equal("/", victim.Ask("/./"));
+        victim.RollBack();
+        Assert.Equal("as given: /./", victim.Ask("/./"));
+    }
+
+    [Fact]
     public void Finds_each_threads_own_data()
     {
         using var victim = Victim.Start("threadlocal.c", threads: 4);

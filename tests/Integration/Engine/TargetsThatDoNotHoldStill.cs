@@ -87,6 +87,19 @@ public sealed class TargetsThatDoNotHoldStill
     }
 
     [Fact]
+    public void Threads_that_are_in_the_allocator_all_the_time()
+    {
+        using var victim = Victim.Start("heap.c", threads: 8);
+        for (var round = 0; round < 10; round++)
+        {
+            victim.Apply();
+            Assert.Equal("2", victim.Ask(""));
+            victim.RollBack();
+            Assert.Equal("1", victim.Ask(""));
+        }
+    }
+
+    [Fact]
     public void A_stopped_process_is_patched_and_stays_stopped()
     {
         using var victim = Victim.Start("plain.c", threads: 2);
@@ -140,7 +153,9 @@ public sealed class TargetsThatDoNotHoldStill
     {
         var log = Path.GetTempFileName();
         using var victim = Victim.Start(new VictimRecipe("plain.c"), threads: 2, "bash", "-c", $"trap 'echo child >> {log}' CHLD; \"$0\" \"$@\" <&0 & echo $! > {log}.pid; wait $!; wait $!");
-        var pid = int.Parse(File.ReadAllText($"{log}.pid"), CultureInfo.InvariantCulture);
+        var pid = 0;
+        // The shell writes it when it gets to it, which may be after the child's first word.
+        Assert.True(SpinWait.SpinUntil(() => File.Exists($"{log}.pid") && int.TryParse(File.ReadAllText($"{log}.pid"), CultureInfo.InvariantCulture, out pid), TimeSpan.FromSeconds(5)));
 
         new HotpatchEngine().Apply(new(pid), victim.Package);
         Assert.Equal("refused", victim.Ask("100"));
