@@ -6,6 +6,7 @@ public static class PackageLimits
     public const int PackageBytesMax = 16 << 20;
     public const int ManifestBytesMax = 4 << 20;
     public const int SignaturesBytesMax = 64 << 10;
+    public const int SignatureBytesMax = 256;       // a DER signature of P-256 has at most 72 (RFC 3279, 2.2.3)
     public const int SignaturesMax = 16;
     public const int TargetsMax = 256;
     public const int FunctionsMax = 4096;

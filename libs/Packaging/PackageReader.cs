@@ -79,13 +79,21 @@ public static class PackageReader
         try
         {
             var entries = JsonSerializer.Deserialize(block.Span, ManifestJson.Default.ListSignatureEntry) ?? [];
-            if (entries.Contains(null!)) throw PackageFault.Altered("signature block");
+            if (entries.Contains(null!) || !entries.TrueForAll(entry => IsCanonical(entry.Signature))) throw PackageFault.Altered("signature block");
             return entries.Count <= PackageLimits.SignaturesMax ? entries : throw PackageFault.Oversized("signature list", entries.Count, PackageLimits.SignaturesMax);
         }
         catch (JsonException)
         {
             throw PackageFault.Altered("signature block");
         }
+    }
+
+    // The last letter of Base64 may have bits that mean nothing (RFC 4648, 3.5): one signature is to have one spelling. What is no Base64 at all
+    // is no signature either, and is told so.
+    private static bool IsCanonical(string text)
+    {
+        Span<byte> bytes = stackalloc byte[PackageLimits.SignatureBytesMax];
+        return !Convert.TryFromBase64String(text, bytes, out var length) || Convert.ToBase64String(bytes[..length]) == text;
     }
 
     private static PatchManifest ParseManifest(ReadOnlyMemory<byte> bytes)

@@ -35,11 +35,16 @@ public sealed class ReadingAPackage : IDisposable
     [Fact]
     public void Refuses_every_single_flipped_byte()
     {
-        for (var at = 0; at < _signed.Length; at++)
+        // Every signature is another, and not as long: in some spellings the last letter has bits to spare.
+        for (var signature = 0; signature < 40; signature++)
         {
-            var altered = (byte[])_signed.Clone();
-            altered[at] ^= 0x01;
-            Assert.Throws<PackageFault>(() => PackageReader.ReadTrusted(altered, _trust));
+            var signed = PackageWriter.ToBytes(PackageWriter.Sign(Sample(), _key));
+            for (var at = 0; at < signed.Length; at++)
+            {
+                var altered = (byte[])signed.Clone();
+                altered[at] ^= 0x01;
+                Assert.Throws<PackageFault>(() => PackageReader.ReadTrusted(altered, _trust));
+            }
         }
     }
 
