@@ -37,24 +37,24 @@ public static class ProcessScan
         var executable = Link($"/proc/{anchor}/exe");
         if (executable is null) return null;            // a kernel thread, or not ours to look at
         var binaries = new List<FoundBinary>();
-        foreach (var file in ProcessMaps.CodeFiles(ProcessMaps.Of(anchor)))
+        using var target = TryOpen(new ProcessReference(pid, started));
+        foreach (var file in ProcessMaps.CodeFiles(target?.Mappings ?? ProcessMaps.Of(anchor)))
         {
             var first = file[0];
             if (!buildIds.TryGetValue((first.Device, first.Inode), out var id))
                 buildIds[(first.Device, first.Inode)] = id = BuildId.OfFile($"/proc/{anchor}/map_files/{first.Start:x}-{first.End:x}") ?? BuildId.OfFile($"/proc/{anchor}/root{first.Path}");
             if (id is not null) binaries.Add(new FoundBinary(id, Path.GetFileName(first.Path.Replace(" (deleted)", "", StringComparison.Ordinal))));
         }
-        var patches = Patches(new ProcessReference(pid, started));
+        var patches = target?.Descriptors.Where(target.IsWhole).Select(descriptor => descriptor.Digest).ToList();
         var program = Path.GetFileName(executable.Replace(" (deleted)", "", StringComparison.Ordinal));
         return new FoundProcess(pid, started, executable, [.. binaries.OrderByDescending(binary => binary.Module == program)], Listening(anchor), patches);
     }
 
-    private static List<string>? Patches(ProcessReference process)
+    private static Target? TryOpen(ProcessReference process)
     {
         try
         {
-            using var target = Target.Open(process, EngineLimits.Default);
-            return [.. target.Descriptors.Where(target.IsWhole).Select(descriptor => descriptor.Digest)];
+            return Target.Open(process, EngineLimits.Default);
         }
         catch (EngineFault)
         {

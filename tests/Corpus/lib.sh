@@ -56,7 +56,7 @@ open_fix() {
     DOWNLOADS=$CACHE/corpus/downloads
     # Fixes of one package that start from the same state share its builds.
     digest=$(printf '%s' "$version ${before:-${fix%% *}} $build" | sha256sum | cut -c 1-8)
-    WORK=$CACHE/corpus/work/$package-$digest
+    WORK=$CACHE/corpus/packages/$package-$digest
     SOURCE=$WORK/source SHIPPED=$WORK/shipped/${program##*/}
     PATCH=$STATE/$FIX.hpatch LOG=$STATE/log/run.log TARGET=target
     mkdir -p "$WORK"
