@@ -23,6 +23,9 @@ namespace Hotpatch.Contracts;
 [JsonSerializable(typeof(PatchedProcessExited))]
 [JsonSerializable(typeof(PatchDrifted))]
 [JsonSerializable(typeof(NewcomerPatched))]
+[JsonSerializable(typeof(PackageUpdated))]
+[JsonSerializable(typeof(PackageUpdateFailed))]
+[JsonSerializable(typeof(PatchRetired))]
 [JsonSerializable(typeof(OrderCompleted))]
 public sealed partial class ReportJson : JsonSerializerContext;
 

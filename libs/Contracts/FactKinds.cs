@@ -7,7 +7,8 @@ namespace Hotpatch.Contracts;
 
 /// <summary>
 /// The name under which each fact is stored, announced and kept as evidence. A name is never reused and never changes its shape:
-/// a changed fact gets a new record and a new name.
+/// a changed fact gets a new record
+/// and a new name. It may gain optional members; old entries then read as null.
 /// </summary>
 public static class FactKinds
 {
@@ -16,6 +17,15 @@ public static class FactKinds
         ["patch_published"] = typeof(PatchPublished),
         ["package_refused"] = typeof(PackageRefused),
         ["patch_revoked"] = typeof(PatchRevoked),
+        ["patch_blocked"] = typeof(PatchBlocked),
+        ["patch_unblocked"] = typeof(PatchUnblocked),
+        ["policy_published"] = typeof(PolicyPublished),
+        ["waiver_granted"] = typeof(WaiverGranted),
+        ["waiver_revoked"] = typeof(WaiverRevoked),
+        ["hold_placed"] = typeof(HoldPlaced),
+        ["hold_lifted"] = typeof(HoldLifted),
+        ["freeze_declared"] = typeof(FreezeDeclared),
+        ["freeze_lifted"] = typeof(FreezeLifted),
 
         ["rollout_planned"] = typeof(RolloutPlanned),
         ["plan_refused"] = typeof(PlanRefused),
@@ -32,6 +42,18 @@ public static class FactKinds
         ["rollout_rolled_back"] = typeof(RolloutRolledBack),
         ["rollout_completed"] = typeof(RolloutCompleted),
         ["rollout_halted"] = typeof(RolloutHalted),
+        ["plan_amended"] = typeof(PlanAmended),
+        ["approval_granted"] = typeof(ApprovalGranted),
+        ["approval_denied"] = typeof(ApprovalDenied),
+        ["rollout_scheduled"] = typeof(RolloutScheduled),
+        ["pause_reason_cleared"] = typeof(PauseReasonCleared),
+        ["gate_amended"] = typeof(GateAmended),
+        ["rollout_expedited"] = typeof(RolloutExpedited),
+        ["retry_ordered"] = typeof(RetryOrdered),
+        ["members_joined"] = typeof(MembersJoined),
+        ["members_left"] = typeof(MembersLeft),
+        ["rollout_superseded"] = typeof(RolloutSuperseded),
+        ["fallback_ordered"] = typeof(FallbackOrdered),
 
         ["endpoint_enrolled"] = typeof(EndpointEnrolled),
         ["inventory_reported"] = typeof(InventoryReported),
@@ -47,6 +69,14 @@ public static class FactKinds
         ["patch_drifted"] = typeof(PatchDrifted),
         ["newcomer_patched"] = typeof(NewcomerPatched),
         ["order_completed"] = typeof(OrderCompleted),
+        ["endpoint_decommissioned"] = typeof(EndpointDecommissioned),
+        ["order_cancelled"] = typeof(OrderCancelled),
+        ["order_expired"] = typeof(OrderExpired),
+        ["permits_issued"] = typeof(PermitsIssued),
+        ["fallback_offered"] = typeof(FallbackOffered),
+        ["package_updated"] = typeof(PackageUpdated),
+        ["package_update_failed"] = typeof(PackageUpdateFailed),
+        ["patch_retired"] = typeof(PatchRetired),
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<Type, string> ByType = ByName.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);

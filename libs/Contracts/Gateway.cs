@@ -4,7 +4,14 @@ namespace Hotpatch.Contracts
 {
     /// <summary>What an order asks of an endpoint.</summary>
     [JsonConverter(typeof(CamelCaseEnum<OrderKind>))]
-    public enum OrderKind { Apply, RollBack }
+    public enum OrderKind
+    {
+        Apply,
+        RollBack,
+
+        /// <summary>The ordinary package update with a restart of its services, where a hot patch is not possible.</summary>
+        Update,
+    }
 }
 
 namespace Hotpatch.Contracts.Gateway
@@ -15,10 +22,55 @@ namespace Hotpatch.Contracts.Gateway
     public sealed record RunningBinary(string BuildId, string Module, int Processes);
 
     /// <summary>What runs on an endpoint, sent when it changed.</summary>
-    public sealed record InventoryReported(Guid EndpointId, long AgentSequence, IReadOnlyList<RunningBinary> Binaries, string AgentVersion, string Kernel, DateTimeOffset At);
+    public sealed record InventoryReported(Guid EndpointId, long AgentSequence, IReadOnlyList<RunningBinary> Binaries, string AgentVersion, string Kernel, DateTimeOffset At)
+    {
+        /// <summary>What the machine is; names in <see cref="Contracts.Traits"/>. Null from agents that do not tell.</summary>
+        public IReadOnlyDictionary<string, string>? Traits { get; init; }
+    }
+
+    /// <summary>A person took the endpoint out of the fleet. Its history stays; no rollout waits for it.</summary>
+    public sealed record EndpointDecommissioned(Guid EndpointId, string Reason, string By, DateTimeOffset At);
+
+    /// <summary>How an order is to be carried out.</summary>
+    /// <param name="ProbeSeconds">When each patched process is probed, seconds after the apply; null = the agent's own schedule.</param>
+    /// <param name="RollBackOnRegression">The agent takes the patch out by itself when a probe fails that passed before.</param>
+    public sealed record OrderTerms(IReadOnlyList<double>? ProbeSeconds = null, bool RollBackOnRegression = false);
 
     /// <summary>An order was laid out for an endpoint; it is sent when the endpoint is connected.</summary>
-    public sealed record PatchOffered(Guid EndpointId, Guid OrderId, Guid RolloutId, int Ring, Guid PatchId, string PatchName, string Digest, int Epoch, DateTimeOffset At);
+    public sealed record PatchOffered(Guid EndpointId, Guid OrderId, Guid RolloutId, int Ring, Guid PatchId, string PatchName, string Digest, int Epoch, DateTimeOffset At)
+    {
+        public OrderTerms? Terms { get; init; }
+    }
+
+    /// <summary>A person took back an order that had not begun: neither success nor failure.</summary>
+    public sealed record OrderCancelled(Guid EndpointId, Guid OrderId, Guid RolloutId, Guid PatchId, string Digest, string Reason, string By, DateTimeOffset At);
+
+    /// <summary>An order that was permitted to begin, and of which nothing was heard in its time. A later report replaces it.</summary>
+    public sealed record OrderExpired(Guid EndpointId, Guid OrderId, OrderKind Kind, Guid RolloutId, Guid PatchId, string Digest, DateTimeOffset At);
+
+    /// <summary>These endpoints may begin, up to an instant. One fact for each grant, in the stream of the rollout's permits.</summary>
+    public sealed record PermitsIssued(Guid RolloutId, OrderKind Kind, int Epoch, IReadOnlyList<Guid> Endpoints, DateTimeOffset NotAfter, DateTimeOffset At);
+
+    /// <summary>The distribution's package that carries the same fix.</summary>
+    /// <param name="Version">The first version with the fix, as dpkg writes it.</param>
+    /// <param name="Restart">What is restarted after it: systemd units.</param>
+    public sealed record PackageUpdate(string Package, string Version, IReadOnlyList<string> Restart);
+
+    /// <summary>An endpoint that cannot be hot patched is to take the ordinary update.</summary>
+    /// <param name="Because">Code of what stands against the hot patch.</param>
+    public sealed record FallbackOffered(
+        Guid EndpointId, Guid OrderId, Guid RolloutId, Guid PatchId, string PatchName, string Digest, PackageUpdate Update, string Because, int Epoch, DateTimeOffset At);
+
+    /// <summary>The package is at a version with the fix, and its services run it.</summary>
+    public sealed record PackageUpdated(
+        Guid EndpointId, long AgentSequence, Guid OrderId, Guid RolloutId, Guid PatchId, string Package, string FromVersion, string ToVersion,
+        IReadOnlyList<string> Restarted, DateTimeOffset At);
+
+    public sealed record PackageUpdateFailed(
+        Guid EndpointId, long AgentSequence, Guid OrderId, Guid RolloutId, Guid PatchId, string Package, string Code, string Reason, DateTimeOffset At);
+
+    /// <summary>No process needs the patch any more: the fixed package is on disk and runs.</summary>
+    public sealed record PatchRetired(Guid EndpointId, long AgentSequence, Guid PatchId, string Digest, string Reason, DateTimeOffset At);
 
     /// <summary>The order to take the patch out again, which also voids an apply order that has not begun.</summary>
     public sealed record PatchWithdrawn(Guid EndpointId, Guid OrderId, Guid RolloutId, Guid PatchId, string PatchName, string Digest, string Reason, int Epoch, DateTimeOffset At);
@@ -68,7 +120,26 @@ namespace Hotpatch.Contracts.Gateway
 
     /// <summary>What an endpoint's order came to, over all its processes.</summary>
     [JsonConverter(typeof(CamelCaseEnum<OrderResult>))]
-    public enum OrderResult { Healthy, Unhealthy, Refused, Faulted, NotApplicable, RolledBack, RollbackFaulted }
+    public enum OrderResult
+    {
+        Healthy,
+        Unhealthy,
+        Refused,
+        Faulted,
+        NotApplicable,
+        RolledBack,
+        RollbackFaulted,
+
+        /// <summary>Taken back before it began: neither success nor failure.</summary>
+        Cancelled,
+
+        /// <summary>Permitted, and never heard of again.</summary>
+        TimedOut,
+
+        /// <summary>The ordinary package update is in and runs.</summary>
+        Updated,
+        UpdateFailed,
+    }
 
     /// <summary>An order has ended on its endpoint, and how. The only report a rollout counts.</summary>
     public sealed record OrderCompleted(

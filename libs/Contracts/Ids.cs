@@ -33,6 +33,9 @@ public static class StableId
     /// <summary>The order that brings one endpoint to apply or roll back one patch for one rollout; a retry is a new attempt.</summary>
     public static Guid Order(Guid rollout, Guid endpoint, OrderKind kind, int attempt) => From($"order/{rollout:N}/{endpoint:N}/{kind}/{attempt}");
 
+    /// <summary>The Gateway's stream of a rollout's permits.</summary>
+    public static Guid Permits(Guid rollout) => From($"permits/{rollout:N}");
+
     /// <summary>The event an endpoint's report becomes: the same report sent twice is the same event.</summary>
     public static Guid Report(Guid endpoint, long agentSequence) => From($"report/{endpoint:N}/{agentSequence}");
 }

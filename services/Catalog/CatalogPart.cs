@@ -11,8 +11,12 @@ public sealed class CatalogPart : ServicePart
     public override string Name => "catalog";
     public override Type? Announcer => typeof(Announcements);
 
-    /// <summary>The facts a patch's stream can hold.</summary>
-    public static readonly Type[] Facts = [typeof(PatchPublished), typeof(PackageRefused), typeof(PatchRevoked)];
+    /// <summary>The facts the streams of patches, policies, waivers, holds and freezes can hold.</summary>
+    public static readonly Type[] Facts =
+    [
+        typeof(PatchPublished), typeof(PackageRefused), typeof(PatchRevoked), typeof(PatchBlocked), typeof(PatchUnblocked), typeof(PolicyPublished),
+        typeof(WaiverGranted), typeof(WaiverRevoked), typeof(HoldPlaced), typeof(HoldLifted), typeof(FreezeDeclared), typeof(FreezeLifted),
+    ];
 
     public override void ConfigureStore(StoreOptions options)
     {

@@ -14,11 +14,13 @@ public sealed class GatewayPart : ServicePart
     public override string Name => "gateway";
     public override Type? Announcer => typeof(Announcements);
 
-    /// <summary>The facts an endpoint's stream can hold.</summary>
+    /// <summary>The facts an endpoint's stream can hold, and that of a rollout's permits.</summary>
     public static readonly Type[] Facts =
     [
         typeof(EndpointEnrolled), typeof(InventoryReported), typeof(PatchOffered), typeof(PatchWithdrawn), typeof(PatchApplied), typeof(PatchRolledBack), typeof(PatchRefused),
         typeof(PatchFaulted), typeof(HealthVerified), typeof(HealthRegressed), typeof(PatchedProcessExited), typeof(PatchDrifted), typeof(NewcomerPatched), typeof(OrderCompleted),
+        typeof(EndpointDecommissioned), typeof(OrderCancelled), typeof(OrderExpired), typeof(PermitsIssued), typeof(FallbackOffered), typeof(PackageUpdated),
+        typeof(PackageUpdateFailed), typeof(PatchRetired),
     ];
 
     /// <summary>Agents speak gRPC over HTTP/2 on a port of their own; the REST port stays as <c>--urls</c> names it.</summary>

@@ -18,7 +18,9 @@ public sealed class RolloutsPart : ServicePart
     [
         typeof(RolloutPlanned), typeof(PlanRefused), typeof(RolloutStarted), typeof(RingOpened), typeof(OutcomesTallied), typeof(GateEvaluated),
         typeof(BakeStarted), typeof(RingCompleted), typeof(RolloutPaused), typeof(RolloutResumed), typeof(RingPromoted), typeof(RollbackOrdered),
-        typeof(RolloutRolledBack), typeof(RolloutCompleted), typeof(RolloutHalted),
+        typeof(RolloutRolledBack), typeof(RolloutCompleted), typeof(RolloutHalted), typeof(PlanAmended), typeof(ApprovalGranted), typeof(ApprovalDenied), typeof(RolloutScheduled),
+        typeof(PauseReasonCleared), typeof(GateAmended), typeof(RolloutExpedited), typeof(RetryOrdered), typeof(MembersJoined), typeof(MembersLeft), typeof(RolloutSuperseded),
+        typeof(FallbackOrdered),
     ];
 
     public override void ConfigureStore(StoreOptions options)
