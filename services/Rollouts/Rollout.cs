@@ -1,12 +1,13 @@
 using System.Text.Json.Serialization;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Gateway;
+using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 
 namespace Hotpatch.Rollouts;
 
 [JsonConverter(typeof(CamelCaseEnum<RolloutPhase>))]
-public enum RolloutPhase { Planned, Started, Applying, Baking, Paused, RollingBack, RolledBack, Completed, Halted }
+public enum RolloutPhase { Planned, Started, Applying, Baking, Paused, RollingBack, RolledBack, Completed, Halted, Scheduled, Denied, Superseded }
 
 /// <summary>One rollout, folded from its stream. Changes only in <see cref="Fold"/>.</summary>
 public sealed class Rollout
@@ -33,6 +34,18 @@ public sealed class Rollout
     public string Seed { get; set; } = "";
     public string MembershipDigest { get; set; } = "";
     public string Target { get; set; } = "";
+    public PlanTerms Terms { get; set; } = new();
+
+    /// <summary>What an approval is bound to; null of plans from before there were approvals.</summary>
+    public string? PlanDigest { get; set; }
+
+    [JsonIgnore] public ApprovalRule? Approval => Terms.Approval;
+
+    /// <summary>Who agreed to the plan as it is now.</summary>
+    public List<string> Approvals { get; set; } = [];
+
+    [JsonIgnore] public bool Denied => Phase == RolloutPhase.Denied;
+    [JsonIgnore] public bool IsApproved => Approval is not { Needed: > 0 } rule || Approvals.Count >= rule.Needed;
 
     /// <summary>Rises whenever what endpoints may begin changes; nothing of an older epoch begins.</summary>
     public int Epoch { get; set; }
@@ -48,10 +61,10 @@ public sealed class Rollout
     public DateTimeOffset ChangedAt { get; set; }
     public long Version { get; set; }
 
-    [JsonIgnore] public bool HasEnded => Phase is RolloutPhase.RolledBack or RolloutPhase.Completed or RolloutPhase.Halted;
+    [JsonIgnore] public bool HasEnded => Phase is RolloutPhase.RolledBack or RolloutPhase.Completed or RolloutPhase.Halted or RolloutPhase.Denied or RolloutPhase.Superseded;
 
     /// <summary>Moving, or paused on the way: its patch is not free for another rollout.</summary>
-    [JsonIgnore] public bool IsUnderWay => Phase is not RolloutPhase.Planned && !HasEnded;
+    [JsonIgnore] public bool IsUnderWay => Phase is not (RolloutPhase.Planned or RolloutPhase.Scheduled) && !HasEnded;
 
     [JsonIgnore] public Ring? OpenRing => CurrentRing >= 0 && CurrentRing < Rings.Count ? Rings[CurrentRing] : null;
 
@@ -64,6 +77,9 @@ public sealed class Rollout
         switch (fact)
         {
             case RolloutPlanned planned: Plan(planned); break;
+            case PlanAmended amended: Amend(amended); break;
+            case ApprovalGranted granted: Approve(granted); break;
+            case ApprovalDenied denied: Enter(RolloutPhase.Denied, denied.At, denied.Reason); break;
             case RolloutStarted started: Enter(RolloutPhase.Started, started.At); break;
             case RingOpened opened: Open(opened); break;
             case OutcomesTallied tallied: Tally(tallied); break;
@@ -88,7 +104,22 @@ public sealed class Rollout
         (Gate, BakeSeconds, OnFailure) = (planned.Gate, planned.BakeSeconds, planned.OnFailure);
         (Seed, MembershipDigest, Target) = (planned.Seed, planned.MembershipDigest, planned.Target);
         (PlannedBy, PlannedAt, ChangedAt) = (planned.By, planned.At, planned.At);
+        (Terms, PlanDigest) = (planned.Terms ?? new PlanTerms(), planned.PlanDigest);
         Phase = RolloutPhase.Planned;
+    }
+
+    // Nobody agreed to the new plan yet, and whoever changed it cannot agree to it either.
+    private void Amend(PlanAmended amended)
+    {
+        Plan(amended.Plan with { By = amended.By });
+        Approvals.Clear();
+        ChangedAt = amended.At;
+    }
+
+    private void Approve(ApprovalGranted granted)
+    {
+        if (granted.PlanDigest == PlanDigest && !Approvals.Contains(granted.By)) Approvals.Add(granted.By);
+        ChangedAt = granted.At;
     }
 
     private void Open(RingOpened opened)

@@ -1,5 +1,6 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Policies;
 using Hotpatch.Rollouts.Saga;
 using JasperFx.Events.Projections;
 using Marten;
@@ -30,6 +31,11 @@ public sealed class RolloutsPart : ServicePart
         options.Schema.For<RolloutName>().Identity(name => name.Id);
         options.Schema.For<FleetMember>().DocumentAlias("fleet_member");
         options.Schema.For<KnownPatch>().DocumentAlias("known_patch");
+        options.Schema.For<PolicyInForce>().DocumentAlias("policy_in_force");
+        options.Schema.For<Waiver>().DocumentAlias("waiver");
+        options.Schema.For<Hold>().DocumentAlias("hold");
+        options.Schema.For<Freeze>().DocumentAlias("freeze");
+        options.Schema.For<Lifted>().DocumentAlias("lifted");
     }
 
     public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
@@ -40,6 +46,7 @@ public sealed class RolloutsPart : ServicePart
         bus.AddSagaStateMachine<RolloutSaga, RolloutSagaState, RolloutSagaDefinition>().StreamRepository();
         bus.AddConsumer<KeepFleet, KeepFleetDefinition>();
         bus.AddConsumer<KeepPatches, KeepPatchesDefinition>();
+        bus.AddConsumer<KeepPolicy, KeepPolicyDefinition>();
     }
 
     public override void MapRoutes(IEndpointRouteBuilder routes)
@@ -51,6 +58,8 @@ public sealed class RolloutsPart : ServicePart
         PromoteRing.Map(routes);
         RollBackRollout.Map(routes);
         HaltRollout.Map(routes);
+        ApproveRollout.Map(routes);
+        DenyRollout.Map(routes);
         GetRollouts.Map(routes);
         WatchRollout.Map(routes);
     }
