@@ -80,6 +80,8 @@ public sealed class Rollout
             case PlanAmended amended: Amend(amended); break;
             case ApprovalGranted granted: Approve(granted); break;
             case ApprovalDenied denied: Enter(RolloutPhase.Denied, denied.At, denied.Reason); break;
+            case MembersJoined joined: Rings[joined.Ring].Endpoints.AddRange(joined.Endpoints); ChangedAt = joined.At; break;
+            case MembersLeft left: Leave(left); break;
             case RolloutStarted started: Enter(RolloutPhase.Started, started.At); break;
             case RingOpened opened: Open(opened); break;
             case OutcomesTallied tallied: Tally(tallied); break;
@@ -120,6 +122,17 @@ public sealed class Rollout
     {
         if (granted.PlanDigest == PlanDigest && !Approvals.Contains(granted.By)) Approvals.Add(granted.By);
         ChangedAt = granted.At;
+    }
+
+    private void Leave(MembersLeft left)
+    {
+        var gone = left.Endpoints.ToHashSet();
+        foreach (var ring in Rings)
+        {
+            ring.Endpoints.RemoveAll(gone.Contains);
+            foreach (var endpoint in gone) ring.Outcomes.Remove(endpoint);
+        }
+        ChangedAt = left.At;
     }
 
     private void Open(RingOpened opened)

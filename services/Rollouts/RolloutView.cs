@@ -15,6 +15,9 @@ public sealed class RolloutView
     /// <summary>When the clock has something to say next; null when only people or endpoints can move it.</summary>
     public DateTimeOffset? DueAt { get; set; }
 
+    /// <summary>Has not ended: endpoints may still join or leave it.</summary>
+    public bool IsOpen { get; set; }
+
     public RolloutDetails ToDetails() => new(
         Rollout.Id, Rollout.Name, Word(Rollout.Phase), Rollout.Reason, Rollout.PatchId, Rollout.PatchName, Rollout.Digest,
         [.. Rollout.Rings.Select((ring, index) => Describe(ring, index))], Rollout.Gate, Rollout.BakeSeconds, Rollout.OnFailure, Rollout.Seed,
@@ -51,6 +54,7 @@ public sealed partial class RolloutViewProjection : SingleStreamProjection<Rollo
         var view = snapshot ?? new RolloutView { Id = id };
         view.Rollout.Fold(e.Data);
         view.Name = view.Rollout.Name;
+        view.IsOpen = !view.Rollout.HasEnded;
         view.DueAt = view.Rollout.Phase switch
         {
             RolloutPhase.Started => view.Rollout.ChangedAt,

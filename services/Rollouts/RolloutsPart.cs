@@ -1,6 +1,8 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Planning;
 using Hotpatch.Rollouts.Policies;
+using Hotpatch.Rollouts.Simulation;
 using Hotpatch.Rollouts.Saga;
 using JasperFx.Events.Projections;
 using Marten;
@@ -27,7 +29,7 @@ public sealed class RolloutsPart : ServicePart
     public override void ConfigureStore(StoreOptions options)
     {
         options.Projections.Add<RolloutViewProjection>(ProjectionLifecycle.Inline);
-        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.Name).DocumentAlias("rollout_view");
+        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.Name).Duplicate(view => view.IsOpen).DocumentAlias("rollout_view");
         options.Schema.For<RolloutName>().Identity(name => name.Id);
         options.Schema.For<FleetMember>().DocumentAlias("fleet_member");
         options.Schema.For<KnownPatch>().DocumentAlias("known_patch");
@@ -38,8 +40,12 @@ public sealed class RolloutsPart : ServicePart
         options.Schema.For<Lifted>().DocumentAlias("lifted");
     }
 
-    public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
+    public override void ConfigureServices(IServiceCollection services, IConfiguration configuration)
+    {
         services.AddHostedService<Timekeeper>();
+        services.AddSingleton<Membership>();
+        services.AddHostedService<JoinByTheClock>();
+    }
 
     public override void ConfigureBus(IBusRegistrationConfigurator bus)
     {
@@ -47,11 +53,16 @@ public sealed class RolloutsPart : ServicePart
         bus.AddConsumer<KeepFleet, KeepFleetDefinition>();
         bus.AddConsumer<KeepPatches, KeepPatchesDefinition>();
         bus.AddConsumer<KeepPolicy, KeepPolicyDefinition>();
+        bus.AddConsumer<JoinOnReport, JoinOnReportDefinition>();
+        bus.AddConsumer<LeaveWithEndpoint, LeaveWithEndpointDefinition>();
     }
 
     public override void MapRoutes(IEndpointRouteBuilder routes)
     {
         PlanRollout.Map(routes);
+        GetPlan.Map(routes);
+        AmendPlan.Map(routes);
+        SimulateRollout.Map(routes);
         StartRollout.Map(routes);
         PauseRollout.Map(routes);
         ResumeRollout.Map(routes);

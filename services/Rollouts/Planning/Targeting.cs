@@ -1,4 +1,3 @@
-using Hotpatch.Contracts.Api;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Rollouts.Policies;
 using Hotpatch.Rules;
