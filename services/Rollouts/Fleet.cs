@@ -24,6 +24,7 @@ public sealed class KnownPatch
     public string Digest { get; set; } = "";
     public List<string> BuildIds { get; set; } = [];
     public bool Revoked { get; set; }
+    public bool Blocked { get; set; }
 }
 
 /// <summary>Repeats and late messages change nothing: enrolment sets what it names, an older inventory never replaces a newer one.</summary>
