@@ -2,8 +2,6 @@ using Hotpatch.Contracts.Gateway;
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts.Planning;
 using Hotpatch.Rollouts.Policies;
-using ConcurrencyException = JasperFx.ConcurrencyException;
-using JasperFx.Events;
 using Marten;
 using MassTransit;
 
@@ -16,14 +14,12 @@ namespace Hotpatch.Rollouts;
 /// </summary>
 public sealed class Membership(IDocumentStore store, TimeProvider clock)
 {
-    private const int Attempts = 10;
-
     /// <param name="candidates">As they are now; those who do not fit stay out.</param>
     public async Task Join(IReadOnlyCollection<FleetMember> candidates, CancellationToken ct)
     {
         await using var session = store.QuerySession();
         var now = clock.GetUtcNow();
-        var dynamic = await session.Query<RolloutView>().Where(view => view.IsOpen && view.Rollout.Terms.Dynamic).ToListAsync(ct);
+        var dynamic = await session.Query<RolloutView>().Where(view => view.IsAlive && view.Rollout.Terms.Dynamic).ToListAsync(ct);
         if (dynamic.Count == 0) return;
         var inForce = await InForce.Load(session, now, ct);
         foreach (var view in dynamic)
@@ -37,30 +33,13 @@ public sealed class Membership(IDocumentStore store, TimeProvider clock)
     public async Task Leave(Guid endpoint, string reason, CancellationToken ct)
     {
         await using var session = store.QuerySession();
-        var open = await session.Query<RolloutView>().Where(view => view.IsOpen).Select(view => view.Id).ToListAsync(ct);
+        // What is planned and has not started counts too: its plan names the endpoint.
+        var open = await session.Query<RolloutView>().Where(view => view.IsAlive || view.Rollout.StartedAt == null).Select(view => view.Id).ToListAsync(ct);
         foreach (var id in open) await Record(id, rollout => Leavers.Decide(rollout, [endpoint], reason, clock.GetUtcNow()), ct);
     }
 
-    private async Task Record(Guid id, Func<Rollout, Decision> decide, CancellationToken ct)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            await using var session = store.LightweightSession();
-            if (await session.LoadAsync<RolloutView>(id, ct) is not { } view) return;
-            var events = decide(view.Rollout).Events;
-            if (events.Count == 0) return;
-            session.Events.Append(id, view.Rollout.Version + events.Count, [.. events]);
-            try
-            {
-                await session.SaveChangesAsync(ct);
-                return;
-            }
-            catch (Exception lost) when (attempt < Attempts && lost is ConcurrencyException or EventStreamUnexpectedMaxEventIdException)
-            {
-                // The saga wrote in between: decide again on what is there now.
-            }
-        }
-    }
+    private Task<bool> Record(Guid id, Func<Rollout, Decision> decide, CancellationToken ct) =>
+        RolloutStream.Append(store, id, (rollout, _) => Task.FromResult(decide(rollout).Events), ct);
 }
 
 /// <summary>The fast way into a dynamic rollout. The report itself may be ahead of what <see cref="KeepFleet"/> has stored of it.</summary>
@@ -122,7 +101,7 @@ public sealed partial class JoinByTheClock(IDocumentStore store, Membership memb
             try
             {
                 await using var session = store.QuerySession();
-                if (!await session.Query<RolloutView>().AnyAsync(view => view.IsOpen && view.Rollout.Terms.Dynamic, stoppingToken)) continue;
+                if (!await session.Query<RolloutView>().AnyAsync(view => view.IsAlive && view.Rollout.Terms.Dynamic, stoppingToken)) continue;
                 await membership.Join([.. await session.Query<FleetMember>().ToListAsync(stoppingToken)], stoppingToken);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)

@@ -26,7 +26,7 @@ public static class AmendPlan
         await using var session = store.QuerySession();
         var ground = await PlanGround.Load(session, wanted.Patch, now, ct);
         PlanDraft? draft = null;
-        var answer = await RolloutCommand.Run(reference, new ReasonRequest(request.Reason), http, store, clock, (rollout, order) =>
+        var answer = await RolloutCommand.Run(reference, new RolloutOrder(request.Reason), http, store, clock, (rollout, order) =>
         {
             draft = Redraw(rollout, wanted, ground, order.By, order.At);
             return Decide(rollout, order, draft);

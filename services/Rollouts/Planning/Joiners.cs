@@ -14,8 +14,7 @@ public static class Joiners
     public static Decision Decide(Rollout rollout, IEnumerable<FleetMember> candidates, Targeting targeting, DateTimeOffset now)
     {
         if (!rollout.Terms.Dynamic || !rollout.IsUnderWay || rollout.Phase == RolloutPhase.RollingBack || rollout.Rings.Count == 0) return Decision.Nothing;
-        var members = rollout.Rings.SelectMany(ring => ring.Endpoints).ToHashSet();
-        var joining = candidates.Where(member => !members.Contains(member.Id) && targeting.Means(member) && targeting.Runs(member) && targeting.Against(member) is null)
+        var joining = candidates.Where(member => !rollout.Rings.Exists(ring => ring.Members.Contains(member.Id)) && targeting.Means(member) && targeting.Runs(member) && targeting.Against(member) is null)
             .Select(member => member.Id).Distinct().Order().ToList();
         return joining.Count == 0 ? Decision.Nothing : Decision.Record(new MembersJoined(rollout.Id, rollout.Rings.Count - 1, joining, now));
     }
@@ -30,8 +29,7 @@ public static class Leavers
     public static Decision Decide(Rollout rollout, IEnumerable<Guid> gone, string reason, DateTimeOffset now)
     {
         if (rollout.HasEnded) return Decision.Nothing;
-        var members = rollout.Rings.SelectMany(ring => ring.Endpoints).ToHashSet();
-        var leaving = gone.Where(members.Contains).Distinct().Order().ToList();
+        var leaving = gone.Where(endpoint => rollout.Rings.Exists(ring => ring.Members.Contains(endpoint) && !ring.Left.Contains(endpoint))).Distinct().Order().ToList();
         return leaving.Count == 0 ? Decision.Nothing : Decision.Record(new MembersLeft(rollout.Id, leaving, reason, now));
     }
 }
