@@ -12,6 +12,10 @@ namespace Hotpatch.Hosting;
 public static class Access
 {
     public const string ActorHeader = "Hotpatch-Actor";
+
+    /// <summary>The name of a caller that gave none.</summary>
+    public const string Anonymous = "anonymous";
+
     private const int ActorCharactersMax = 128;
 
     internal static void UseAccess(this WebApplication app)
@@ -30,11 +34,11 @@ public static class Access
             }));
     }
 
-    /// <summary>The name to record for a command: printable, at most 128 characters, <c>anonymous</c> when none was given.</summary>
+    /// <summary>The name to record for a command: printable, at most 128 characters, <see cref="Anonymous"/> when none was given.</summary>
     public static string Actor(this HttpContext context)
     {
         var given = context.Request.Headers[ActorHeader].ToString();
         var clean = new string([.. given.Where(c => !char.IsControl(c)).Take(ActorCharactersMax)]).Trim();
-        return clean.Length == 0 ? "anonymous" : clean;
+        return clean.Length == 0 ? Anonymous : clean;
     }
 }

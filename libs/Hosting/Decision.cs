@@ -24,5 +24,7 @@ public sealed record Decision
 
     public static Decision Record(params object[] events) => new(events, null);
 
+    public static Decision Refuse(Refusal refusal) => new([], refusal);
+
     public static Decision Refuse(string code, string detail, int status = StatusCodes.Status409Conflict) => new([], new Refusal(code, detail, status));
 }

@@ -68,7 +68,7 @@ public static partial class Problems
     {
         BadHttpRequestException bad => new Refusal(
             bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? "request.too_large" : "request.malformed", Readable(bad), bad.StatusCode),
-        ConcurrencyException or EventStreamUnexpectedMaxEventIdException => new Refusal(
+        _ when Infrastructure.IsLostRace(failure) => new Refusal(
             "stream.changed", "Somebody else changed this at the same moment. Read it again and repeat the command if it still makes sense.", StatusCodes.Status412PreconditionFailed),
         _ when Infrastructure.IsUnavailable(failure) => new Refusal(
             "store.unavailable", "The database is out of reach just now; nothing was changed. Repeat the command in a moment.", StatusCodes.Status503ServiceUnavailable),
@@ -114,9 +114,12 @@ public static partial class Problems
     private static partial void Unexpected(ILogger log, string path, Exception failure);
 }
 
-/// <summary>Tells "the database or the broker is away for a moment" from every other failure.</summary>
+/// <summary>Tells "the database or the broker is away for a moment", and "somebody else was faster", from every other failure.</summary>
 public static class Infrastructure
 {
+    /// <summary>A stream has moved on from the version that was decided on.</summary>
+    public static bool IsLostRace(Exception failure) => failure is ConcurrencyException or EventStreamUnexpectedMaxEventIdException;
+
     public static bool IsUnavailable(Exception? failure)
     {
         for (; failure is not null; failure = failure.InnerException)

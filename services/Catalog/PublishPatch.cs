@@ -63,7 +63,7 @@ public static class PublishPatch
         if (existing is { Revoked: true })
             return Decision.Refuse("patch.revoked", $"Patch {manifest.Name} level {manifest.Level} was revoked and stays so. Publish its successor under a higher level.");
         if (existing is not null) return Decision.Nothing;
-        if (holder is not null) return Decision.Refuse(NameTaken(manifest).Code, NameTaken(manifest).Detail);
+        if (holder is not null) return Decision.Refuse(NameTaken(manifest));
         return Decision.Record(new PatchPublished(
             StableId.Patch(package.Digest), manifest.Name, manifest.Level, package.Digest, manifest.Severity, manifest.Advisories, manifest.Summary,
             [.. manifest.Targets.Select(target => new PatchTarget(target.BuildId, target.Module, [.. target.Functions.Select(function => function.Name), .. target.Livepatch?.Functions.Select(function => function.Name) ?? []]))],

@@ -19,15 +19,13 @@ public static class ApproveRollout
 
     public static Decision Decide(Rollout rollout, Order order, string? digest)
     {
-        if (Approvals.WhyNot(rollout, digest) is { } refusal) return Refuse(refusal);
-        if (order.By == Approvals.Nobody)
+        if (Approvals.WhyNot(rollout, digest) is { } refusal) return Decision.Refuse(refusal);
+        if (order.By == Access.Anonymous)
             return Decision.Refuse("approval.anonymous", $"An approval is a person's: say who you are (the {Access.ActorHeader} header; HOTPATCH_ACTOR on the command line).", StatusCodes.Status403Forbidden);
         if (Approvals.IsSame(order.By, rollout.PlannedBy))
             return Decision.Refuse("approval.own_plan", $"{order.By} made this plan of {rollout.Name}, so somebody else has to agree to it.", StatusCodes.Status403Forbidden);
-        if (!Approvals.MayDecide(rollout, order.By)) return Refuse(Approvals.NotListed(rollout, order.By));
+        if (!Approvals.MayDecide(rollout, order.By)) return Decision.Refuse(Approvals.NotListed(rollout, order.By));
         if (rollout.Approvals.Exists(by => Approvals.IsSame(by, order.By))) return Decision.Nothing;
         return Decision.Record(new ApprovalGranted(rollout.Id, rollout.PlanDigest!, order.Reason, order.By, order.At));
     }
-
-    private static Decision Refuse(Refusal refusal) => Decision.Refuse(refusal.Code, refusal.Detail, refusal.Status);
 }

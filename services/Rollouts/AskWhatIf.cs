@@ -35,7 +35,7 @@ public static class AskWhatIf
         {
             rollout.Fold(fact);
             if (fact is RingOpened opened) rings[opened.Ring] = new Asked(other ?? rollout.GateOf(rollout.Rings[opened.Ring]), bakeSeconds ?? rollout.BakeOf(rollout.Rings[opened.Ring]), opened.At);
-            foreach (var (index, asked) in rings) asked.Look(rollout.Rings[index], TimeOf(fact), fact is GateEvaluated judged && judged.Ring == index ? judged : null);
+            foreach (var (index, asked) in rings) asked.Look(rollout.Rings[index], rollout.ChangedAt, fact is GateEvaluated judged && judged.Ring == index ? judged : null);
         }
         var answers = rollout.Rings.Select((ring, index) => rings.TryGetValue(index, out var asked) ? asked.Answer(index, ring) : NeverOpened(index, ring)).ToList();
         var decided = answers.FindIndex(ring => ring.Verdict != "pass");
@@ -48,8 +48,6 @@ public static class AskWhatIf
         : [.. rings.Select((ring, index) => index <= decided ? ring : ring with { Verdict = "unknown", Reason = $"Ring {rings[decided].RingName} would not have been left.", At = null })];
 
     private static WhatIfRing NeverOpened(int index, Ring ring) => new(index, ring.Name, "unknown", "The ring never opened, so nothing was observed of it.", null, "not opened", null);
-
-    private static DateTimeOffset TimeOf(object fact) => (DateTimeOffset)fact.GetType().GetProperty("At")!.GetValue(fact)!;
 
     private sealed class Asked(Gate gate, int bakeSeconds, DateTimeOffset openedAt)
     {

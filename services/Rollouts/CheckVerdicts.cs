@@ -9,20 +9,13 @@ namespace Hotpatch.Rollouts;
 /// <summary>Computes every recorded verdict of a rollout again: from its stored inputs, and its inputs from the outcomes recorded before it.</summary>
 public static class CheckVerdicts
 {
-    public static void Map(IEndpointRouteBuilder routes)
-    {
-        routes.MapGet("/rollouts/{reference}/verdicts", async (string reference, IQuerySession session, CancellationToken ct) =>
-        {
-            if (await RolloutCommand.Find(session, reference, ct) is not { } view) return Problems.NotFound("rollout", reference);
-            var stream = await session.Events.FetchStreamAsync(view.Id, token: ct);
-            return TypedResults.Ok(Check([.. stream.Select(stored => stored.Data)]));
-        });
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/rollouts/{reference}/verdicts", Handle);
 
-        routes.MapGet("/rollouts/{reference}/members", async (string reference, IQuerySession session, CancellationToken ct) =>
-        {
-            if (await RolloutCommand.Find(session, reference, ct) is not { } view) return Problems.NotFound("rollout", reference);
-            return TypedResults.Ok(Members((await session.LoadSaga<RolloutSagaState>(view.Id, ct: ct))!.Rollout));
-        });
+    public static async Task<IResult> Handle(string reference, IQuerySession session, CancellationToken ct)
+    {
+        if (await RolloutCommand.Find(session, reference, ct) is not { } view) return Problems.NotFound("rollout", reference);
+        var stream = await session.Events.FetchStreamAsync(view.Id, token: ct);
+        return TypedResults.Ok(Check([.. stream.Select(stored => stored.Data)]));
     }
 
     /// <param name="facts">A rollout's stream, oldest first.</param>
@@ -44,11 +37,6 @@ public static class CheckVerdicts
         }
         return checks;
     }
-
-    public static IReadOnlyList<MemberDetails> Members(Rollout rollout) =>
-        [.. rollout.Rings.SelectMany((ring, index) => ring.Endpoints.Select(endpoint => new MemberDetails(
-            endpoint, index, ring.Name, ring.Outcomes.GetValueOrDefault(endpoint)?.Result, ring.Rollbacks.GetValueOrDefault(endpoint)?.Result,
-            ring.AttemptOf(endpoint), ring.Left.Contains(endpoint), ring.FellBack.Contains(endpoint), ring.Outcomes.GetValueOrDefault(endpoint)?.Reason)))];
 
     private static string? Departure(Ring ring, GateInputs inputs)
     {

@@ -74,11 +74,7 @@ public sealed class Ring
 
     internal void Take(OutcomesTallied tallied)
     {
-        foreach (var outcome in tallied.Outcomes)
-        {
-            if (outcome.Result is OrderResult.RolledBack or OrderResult.RollbackFaulted) Rollbacks[outcome.EndpointId] = outcome;
-            else Outcomes[outcome.EndpointId] = outcome;
-        }
+        Enter(tallied.Outcomes, Outcomes, Rollbacks);
         Numbers = tallied.Tally ?? Count();
         LeftCount = Planned - Numbers.Size;
     }
@@ -124,19 +120,33 @@ public sealed class Ring
     }
 
     /// <summary>The numbers as they are when these endpoints are open again.</summary>
-    internal RingTally Without(IReadOnlyCollection<Guid> endpoints) => Count(Outcomes.Values.Where(outcome => !endpoints.Contains(outcome.EndpointId)));
+    internal RingTally Without(IReadOnlyCollection<Guid> endpoints) => Count(Outcomes.Values.Where(outcome => !endpoints.Contains(outcome.EndpointId)), Rollbacks.Values);
+
+    /// <summary>The numbers as they are once these outcomes are taken in.</summary>
+    internal RingTally CountWith(IReadOnlyList<EndpointOutcome> outcomes)
+    {
+        var (applied, rolledBack) = (new Dictionary<Guid, EndpointOutcome>(Outcomes), new Dictionary<Guid, EndpointOutcome>(Rollbacks));
+        Enter(outcomes, applied, rolledBack);
+        return Count(applied.Values, rolledBack.Values);
+    }
 
     /// <summary>The numbers from the outcomes themselves. Who left the fleet is not counted.</summary>
-    internal RingTally Count() => Count(Outcomes.Values);
+    internal RingTally Count() => Count(Outcomes.Values, Rollbacks.Values);
 
-    private RingTally Count(IEnumerable<EndpointOutcome> outcomes)
+    private static void Enter(IReadOnlyList<EndpointOutcome> outcomes, Dictionary<Guid, EndpointOutcome> applied, Dictionary<Guid, EndpointOutcome> rolledBack)
+    {
+        foreach (var outcome in outcomes)
+            (outcome.Result is OrderResult.RolledBack or OrderResult.RollbackFaulted ? rolledBack : applied)[outcome.EndpointId] = outcome;
+    }
+
+    private RingTally Count(IEnumerable<EndpointOutcome> outcomes, IReadOnlyCollection<EndpointOutcome> rollbacks)
     {
         var counted = outcomes.Where(outcome => !Left.Contains(outcome.EndpointId)).GroupBy(outcome => outcome.Result).ToDictionary(same => same.Key, same => same.Count());
         var failed = counted.Where(pair => IsFailure(pair.Key)).OrderBy(pair => pair.Key).ToDictionary();
         return new RingTally(
             Endpoints.Count - Left.Count, counted.GetValueOrDefault(OrderResult.Healthy), failed.Values.Sum(), counted.GetValueOrDefault(OrderResult.NotApplicable),
             counted.GetValueOrDefault(OrderResult.Cancelled), counted.GetValueOrDefault(OrderResult.Updated),
-            Rollbacks.Values.Count(outcome => outcome.Result == OrderResult.RolledBack), Rollbacks.Values.Count(outcome => outcome.Result == OrderResult.RollbackFaulted))
+            rollbacks.Count(outcome => outcome.Result == OrderResult.RolledBack), rollbacks.Count(outcome => outcome.Result == OrderResult.RollbackFaulted))
         {
             FailedBy = failed.Count == 0 ? null : failed,
         };

@@ -1,8 +1,6 @@
 using Hotpatch.Contracts.Api;
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts.Saga;
-using JasperFx;
-using JasperFx.Events;
 using Marten;
 
 namespace Hotpatch.Rollouts;
@@ -42,7 +40,7 @@ internal static class RolloutCommand
             {
                 await session.SaveChangesAsync(ct);
             }
-            catch (Exception lost) when (attempt < Attempts && lost is ConcurrencyException or EventStreamUnexpectedMaxEventIdException)
+            catch (Exception lost) when (attempt < Attempts && Infrastructure.IsLostRace(lost))
             {
                 continue;
             }

@@ -1,7 +1,5 @@
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts.Saga;
-using JasperFx;
-using JasperFx.Events;
 using Marten;
 
 namespace Hotpatch.Rollouts;
@@ -19,20 +17,23 @@ public static class RolloutStream
             await using var session = store.LightweightSession();
             if (await session.LoadSaga<RolloutSagaState>(id, ct: ct) is not { } saga) return false;
             var version = saga.Rollout.Version;
-            var facts = (await decide(saga.Rollout, session)).ToList();
-            if (facts.Count == 0) return false;
-            foreach (var fact in facts.ToList())
+            var facts = new List<object>();
+            foreach (var decided in await decide(saga.Rollout, session))
             {
-                saga.Rollout.Fold(fact);
-                if (Judging.ChangesTheCount(fact)) facts.AddRange(Judging.Recounted(saga.Rollout, saga.Rollout.ChangedAt));
+                Judging.Record(saga.Rollout, decided, fact =>
+                {
+                    saga.Rollout.Fold(fact);
+                    facts.Add(fact);
+                });
             }
+            if (facts.Count == 0) return false;
             session.Events.Append(id, version + facts.Count, [.. facts]);
             try
             {
                 await session.SaveChangesAsync(ct);
                 return true;
             }
-            catch (Exception lost) when (attempt < Attempts && lost is ConcurrencyException or EventStreamUnexpectedMaxEventIdException)
+            catch (Exception lost) when (attempt < Attempts && Infrastructure.IsLostRace(lost))
             {
                 // Decided again on what it has become.
             }

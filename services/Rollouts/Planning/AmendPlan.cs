@@ -57,11 +57,7 @@ public static class AmendPlan
             return Decision.Refuse("rollout.started", rollout.HasEnded
                 ? $"Rollout {rollout.Name} has ended ({rollout.PhaseInWords}). Plan a new one."
                 : $"Rollout {rollout.Name} has started ({rollout.PhaseInWords}), and its plan is fixed since. Halt it and plan another, or change its gate alone.");
-        if (draft.Plan is not { } plan)
-        {
-            var together = PlanRollout.Together(draft.Problems);
-            return Decision.Refuse(together.Code, together.Detail, together.Status);
-        }
+        if (draft.Plan is not { } plan) return Decision.Refuse(PlanRollout.Together(draft.Problems));
         if (plan.Name != rollout.Name) return Decision.Refuse("rollout.name", $"A rollout keeps its name: leave it out, or write {rollout.Name}.", StatusCodes.Status422UnprocessableEntity);
         return plan.PlanDigest == rollout.PlanDigest ? Decision.Nothing : Decision.Record(new PlanAmended(rollout.Id, plan, order.Reason, order.By, order.At));
     }

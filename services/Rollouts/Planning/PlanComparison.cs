@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Api;
@@ -9,8 +8,8 @@ namespace Hotpatch.Rollouts.Planning;
 /// <summary>What would change from one plan to another: members by ring, and every other value by its place. Pure.</summary>
 public static class PlanComparison
 {
-    // Membership is told by ring; digests follow from the rest; who and when are not part of a plan.
-    private static readonly string[] Aside = ["rolloutId", "name", "by", "at", "planDigest", "membershipDigest", "notRunning", "leftOut"];
+    // Membership is told by ring, and its digest follows from it.
+    private static readonly string[] Aside = ["membershipDigest", "leftOut"];
 
     public static PlanDifference Between(RolloutPlanned before, RolloutPlanned after, IReadOnlyList<string> notes) => new(
         before.RolloutId, before.Name, before.PlanDigest, after.PlanDigest!, [.. Rings(before, after)], [.. Terms("", Said(before), Said(after))], notes);
@@ -28,7 +27,7 @@ public static class PlanComparison
 
     private static JsonObject Said(RolloutPlanned plan)
     {
-        var said = JsonSerializer.SerializeToNode(plan, ContractJson.Options)!.AsObject();
+        var said = PlanDigest.Said(plan);
         foreach (var name in Aside) said.Remove(name);
         // Rings under their names, so that one more ring is not a change of every ring after it.
         var rings = said["rings"]!.AsArray().Select(ring => ring!.AsObject()).ToList();

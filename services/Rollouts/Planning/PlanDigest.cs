@@ -19,11 +19,17 @@ public static class PlanDigest
     /// <summary><c>sha256:</c> and 64 hex digits; the digest <paramref name="plan"/> carries itself does not count.</summary>
     public static string Of(RolloutPlanned plan)
     {
+        using var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text)) Write(writer, Said(plan));
+        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(text.ToArray()));
+    }
+
+    /// <summary>What the plan says of the work.</summary>
+    internal static JsonObject Said(RolloutPlanned plan)
+    {
         var said = JsonSerializer.SerializeToNode(plan, ContractJson.Options)!.AsObject();
         foreach (var name in Aside) said.Remove(name);
-        using var text = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(text)) Write(writer, said);
-        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(text.ToArray()));
+        return said;
     }
 
     private static void Write(Utf8JsonWriter writer, JsonNode? node)

@@ -22,17 +22,17 @@ public static class RingPlanner
     {
         if (requested is not { Count: > 0 and <= RingsMax })
         {
-            yield return Refuse("rollout.rings", $"Give 1 to {RingsMax} rings, such as canary:1, early:25%, rest:rest.");
+            yield return PlanChecks.Rule("rollout.rings", $"Give 1 to {RingsMax} rings, such as canary:1, early:25%, rest:rest.");
             yield break;
         }
-        if (requested.Any(ring => string.IsNullOrWhiteSpace(ring?.Name) || ring.Name.Length > 64)) yield return Refuse("rollout.rings", "Every ring needs a name of 1 to 64 characters.");
+        if (requested.Any(ring => string.IsNullOrWhiteSpace(ring?.Name) || ring.Name.Length > 64)) yield return PlanChecks.Rule("rollout.rings", "Every ring needs a name of 1 to 64 characters.");
         foreach (var same in requested.OfType<RingRequest>().GroupBy(ring => ring.Name, StringComparer.Ordinal).Where(same => same.Count() > 1))
-            yield return Refuse("rollout.rings", $"Two rings are called {same.Key}; give each a name of its own.");
+            yield return PlanChecks.Rule("rollout.rings", $"Two rings are called {same.Key}; give each a name of its own.");
         for (var index = 0; index < requested.Count; index++)
         {
             if (requested[index] is not { } ring) continue;
-            if (RingSize.Parse(ring.Size, out var error) is not { } size) yield return Refuse("rollout.rings", $"Ring {ring.Name}: {error}.");
-            else if (size.Rest && index != requested.Count - 1) yield return Refuse("rollout.rings", $"Ring {ring.Name} takes the rest, so it must be the last one.");
+            if (RingSize.Parse(ring.Size, out var error) is not { } size) yield return PlanChecks.Rule("rollout.rings", $"Ring {ring.Name}: {error}.");
+            else if (size.Rest && index != requested.Count - 1) yield return PlanChecks.Rule("rollout.rings", $"Ring {ring.Name} takes the rest, so it must be the last one.");
         }
     }
 
@@ -43,7 +43,8 @@ public static class RingPlanner
         IReadOnlyList<RingRequest> requested, IReadOnlyCollection<FleetMember> members, string seed, string? stratify = null)
     {
         var sizes = requested.Select(ring => RingSize.Parse(ring.Size, out _)!).ToList();
-        var left = members.OrderBy(member => Rank(seed, member.Id), StringComparer.Ordinal).ToList();
+        var ranks = members.ToDictionary(member => member.Id, member => Hash($"{seed}\n{member.Id:D}"));
+        var left = members.OrderBy(member => ranks[member.Id], StringComparer.Ordinal).ToList();
         var filled = new List<FleetMember>[sizes.Count];
         for (var ring = 0; ring < sizes.Count; ring++)
         {
@@ -55,7 +56,7 @@ public static class RingPlanner
         var (counts, problems) = Counts(requested, sizes, members.Count, left.Count);
         var strata = left.GroupBy(member => StratumOf(member, stratify)).OrderBy(stratum => Hash($"{seed}\n{stratum.Key}"), StringComparer.Ordinal).ToList();
         if (strata.Count > StrataMax)
-            problems.Add(Refuse("rollout.stratify", $"The label {stratify} has {strata.Count} values; at most {StrataMax} can be spread. Choose a coarser label, such as zone or tier."));
+            problems.Add(PlanChecks.Rule("rollout.stratify", $"The label {stratify} has {strata.Count} values; at most {StrataMax} can be spread. Choose a coarser label, such as zone or tier."));
         if (problems.Count > 0) return ([], problems);
 
         var shares = StrataShares.Divide(counts, [.. strata.Select(stratum => stratum.Count())]);
@@ -66,7 +67,7 @@ public static class RingPlanner
                 for (var taken = 0; taken < shares[ring, stratum]; taken++) filled[ring].Add(waiting.Dequeue());
         }
         return ([.. requested.Select((ring, index) => new PlannedRing(
-            ring.Name, [.. filled[index].OrderBy(member => Rank(seed, member.Id), StringComparer.Ordinal).Select(member => member.Id)])).Where(ring => ring.Endpoints.Count > 0)], []);
+            ring.Name, [.. filled[index].OrderBy(member => ranks[member.Id], StringComparer.Ordinal).Select(member => member.Id)])).Where(ring => ring.Endpoints.Count > 0)], []);
     }
 
     /// <summary>sha256 over the seed and, ring by ring, its name and endpoint ids, one a line.</summary>
@@ -103,18 +104,14 @@ public static class RingPlanner
             };
             if (counts[ring] > left)
             {
-                problems.Add(Refuse("rollout.ring_too_large", $"Ring {requested[ring].Name} asks for {counts[ring]} endpoints, but only {left} of {total} are left for it."));
+                problems.Add(PlanChecks.Rule("rollout.ring_too_large", $"Ring {requested[ring].Name} asks for {counts[ring]} endpoints, but only {left} of {total} are left for it."));
                 counts[ring] = left;
             }
             left -= counts[ring];
         }
-        if (left > 0) problems.Add(Refuse("rollout.remainder", $"{left} of {total} endpoints are in no ring. End with a ring of size rest."));
+        if (left > 0) problems.Add(PlanChecks.Rule("rollout.remainder", $"{left} of {total} endpoints are in no ring. End with a ring of size rest."));
         return (counts, problems);
     }
 
-    private static string Rank(string seed, Guid endpoint) => Hash($"{seed}\n{endpoint:D}");
-
     private static string Hash(string text) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
-
-    private static Refusal Refuse(string code, string detail) => new(code, detail, StatusCodes.Status422UnprocessableEntity);
 }

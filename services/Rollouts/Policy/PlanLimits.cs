@@ -1,6 +1,7 @@
 using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Planning;
 
 namespace Hotpatch.Rollouts.Policies;
 
@@ -26,15 +27,15 @@ public static class PlanLimits
         var found = new List<Refusal>();
         var shortest = rings.Select(ring => (Name: ring.Name, Bake: ring.BakeSeconds ?? bakeSeconds)).OrderBy(ring => ring.Bake).FirstOrDefault();
         if (policy.MinimumBakeSeconds is { } least && rings.Count > 0 && shortest.Bake < least)
-            found.Add(Rule("policy.bake", $"Policy version {version} asks for at least {least} seconds of bake time; ring {shortest.Name} has {shortest.Bake}. Plan with --bake {least}s or more."));
+            found.Add(PlanChecks.Rule("policy.bake", $"Policy version {version} asks for at least {least} seconds of bake time; ring {shortest.Name} has {shortest.Bake}. Plan with --bake {least}s or more."));
         var total = rings.Sum(ring => ring.Endpoints.Count);
         // One endpoint is the smallest canary there is, whatever share of a small fleet that makes.
         if (policy.FirstRingPercentMax is { } share && rings.Count > 0 && rings[0].Endpoints.Count is > 1 and var first && first * 100.0 > share * total)
-            found.Add(Rule("policy.first_ring", $"Policy version {version} lets the first ring hold at most {share:0.##} % of the target; {rings[0].Name} has {first} of {total} endpoints ({first * 100.0 / total:0.##} %). Plan a first ring of at most {Math.Max(1, (int)(share * total / 100))}."));
+            found.Add(PlanChecks.Rule("policy.first_ring", $"Policy version {version} lets the first ring hold at most {share:0.##} % of the target; {rings[0].Name} has {first} of {total} endpoints ({first * 100.0 / total:0.##} %). Plan a first ring of at most {Math.Max(1, (int)(share * total / 100))}."));
         if (Agreed(terms.Approval, policy.Approval) is { } agreed && agreed.Count < Stricter(terms.Approval, policy.Approval)!.Needed)
-            found.Add(Rule("policy.approvers", $"Policy version {version} names {Names(policy.Approval!.Approvers)} as approvers and the plan {Names(terms.Approval!.Approvers)}; {Stricter(terms.Approval, policy.Approval)!.Needed} of them must be on both lists."));
+            found.Add(PlanChecks.Rule("policy.approvers", $"Policy version {version} names {Names(policy.Approval!.Approvers)} as approvers and the plan {Names(terms.Approval!.Approvers)}; {Stricter(terms.Approval, policy.Approval)!.Needed} of them must be on both lists."));
         if (HasAllow(terms.Windows?.Except(policy.Windows ?? [])) && HasAllow(policy.Windows))
-            found.Add(Rule("policy.windows", $"Policy version {version} says when work may begin ({Names(policy.Windows!.Where(window => window.Kind == WindowKind.Allow).Select(window => window.Name))}). A plan can take time away from that with windows of kind deny; it cannot add windows of kind allow."));
+            found.Add(PlanChecks.Rule("policy.windows", $"Policy version {version} says when work may begin ({Names(policy.Windows!.Where(window => window.Kind == WindowKind.Allow).Select(window => window.Name))}). A plan can take time away from that with windows of kind deny; it cannot add windows of kind allow."));
         return found;
     }
 
@@ -75,6 +76,4 @@ public static class PlanLimits
     private static int? Least(int? one, int? other) => one is null || other is null ? one ?? other : Math.Min(one.Value, other.Value);
 
     private static string Names(IEnumerable<string> names) => string.Join(", ", names);
-
-    private static Refusal Rule(string code, string detail) => new(code, detail, StatusCodes.Status422UnprocessableEntity);
 }

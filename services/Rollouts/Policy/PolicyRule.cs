@@ -23,7 +23,11 @@ public sealed class PolicyRule
         // An expression that cannot be read was admitted by another version of the Catalog. Deny wins: such a hold keeps everybody out,
         // and such a waiver excuses nobody.
         _holds = [.. inForce.Holds.Where(hold => IsOf(hold.Patch, patch)).Select(hold => (Read(hold.Target), hold))];
-        _waivers = [.. inForce.Waivers.Where(waiver => IsOf(waiver.Patch, patch) && waiver.ExpiresAt > inForce.At && Read(waiver.Target) is not null).Select(waiver => (Read(waiver.Target)!, waiver))];
+        _waivers = [.. from waiver in inForce.Waivers
+                       where IsOf(waiver.Patch, patch) && waiver.ExpiresAt > inForce.At
+                       let means = Read(waiver.Target)
+                       where means is not null
+                       select (means, waiver)];
         _requirements = inForce.Rules.Requirements ?? [];
     }
 

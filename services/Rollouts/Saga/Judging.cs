@@ -52,34 +52,23 @@ public static class Judging
         if (updates.Count > 0) yield return new OutcomesTallied(rollout.Id, -1, updates, now);
     }
 
-    /// <summary>The same with the ring's numbers in it, once it was folded: what a reader without the members goes by.</summary>
-    public static OutcomesTallied WithNumbers(Rollout rollout, OutcomesTallied tallied)
-    {
-        if (tallied.Ring < 0) return tallied;
-        var ring = rollout.Rings[tallied.Ring];
-        var before = new Dictionary<(Guid, bool), EndpointOutcome?>();
-        foreach (var outcome in tallied.Outcomes)
-        {
-            var of = IsRollback(outcome.Result) ? ring.Rollbacks : ring.Outcomes;
-            before.TryAdd((outcome.EndpointId, IsRollback(outcome.Result)), of.GetValueOrDefault(outcome.EndpointId));
-            of[outcome.EndpointId] = outcome;
-        }
-        var numbers = ring.Count();
-        foreach (var ((endpoint, rollback), outcome) in before)
-        {
-            var of = rollback ? ring.Rollbacks : ring.Outcomes;
-            if (outcome is null) of.Remove(endpoint);
-            else of[endpoint] = outcome;
-        }
-        return tallied with { Tally = numbers };
-    }
+    /// <summary>The same with the numbers the ring has once it was folded: what a reader without the members goes by.</summary>
+    public static OutcomesTallied WithNumbers(Rollout rollout, OutcomesTallied tallied) =>
+        tallied.Ring < 0 ? tallied : tallied with { Tally = rollout.Rings[tallied.Ring].CountWith(tallied.Outcomes) };
 
     /// <summary>No outcome, the numbers anew: recorded beside a fact that changes whom a ring counts.</summary>
-    public static IEnumerable<OutcomesTallied> Recounted(Rollout rollout, DateTimeOffset now) =>
+    private static IEnumerable<OutcomesTallied> Recounted(Rollout rollout) =>
         rollout.Rings.Select((ring, index) => (Ring: ring, Index: index)).Where(each => each.Ring.Endpoints.Count > 0)
-            .Select(each => new OutcomesTallied(rollout.Id, each.Index, [], now) { Tally = each.Ring.Count() });
+            .Select(each => new OutcomesTallied(rollout.Id, each.Index, [], rollout.ChangedAt) { Tally = each.Ring.Count() });
 
-    public static bool ChangesTheCount(object fact) => fact is FallbackOrdered or RetryOrdered or MembersJoined or MembersLeft;
+    /// <summary>Records a fact, and the numbers anew where it changes whom a ring counts.</summary>
+    /// <param name="record">Folds into <paramref name="rollout"/> what it is given, and keeps it.</param>
+    public static void Record(Rollout rollout, object fact, Action<object> record)
+    {
+        record(fact);
+        if (fact is not (FallbackOrdered or RetryOrdered or MembersJoined or MembersLeft)) return;
+        foreach (var recounted in Recounted(rollout).ToList()) record(recounted);
+    }
 
     private static GateEvaluated Evaluate(Rollout rollout, Ring ring, DateTimeOffset now, IReadOnlyList<MetricReading>? metrics)
     {
@@ -133,6 +122,4 @@ public static class Judging
         var known = order.Kind == Contracts.OrderKind.RollBack ? ring.Rollbacks : ring.Outcomes;
         return !known.TryGetValue(order.EndpointId, out var counted) || counted.AgentSequence < order.AgentSequence;
     }
-
-    private static bool IsRollback(OrderResult result) => result is OrderResult.RolledBack or OrderResult.RollbackFaulted;
 }

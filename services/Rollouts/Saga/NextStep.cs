@@ -1,6 +1,7 @@
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
+using Hotpatch.Rules;
 
 namespace Hotpatch.Rollouts.Saga;
 
@@ -20,12 +21,7 @@ public static class NextStep
         {
             var due = Decide(rollout, now, outside);
             if (due.Count == 0) return;
-            foreach (var fact in due)
-            {
-                record(fact);
-                if (!Judging.ChangesTheCount(fact)) continue;
-                foreach (var recounted in Judging.Recounted(rollout, now)) record(recounted);
-            }
+            foreach (var fact in due) Judging.Record(rollout, fact, record);
             // A reading is for one verdict; the next gate asks again.
             if (due.Any(fact => fact is GateEvaluated)) outside = outside with { Metrics = null };
         }
@@ -125,8 +121,8 @@ public static class NextStep
         LeaseSeconds = rollout.GateOf(rollout.Rings[ring]).DeadlineSeconds,
     };
 
-    /// <summary>Kept by the Gateway, in each endpoint's own zone.</summary>
-    public static bool IsOfEndpoint(Window window) => window.Zone == "endpoint";
+    // Kept by the Gateway, in each endpoint's own zone.
+    private static bool IsOfEndpoint(Window window) => window.Zone == MaintenanceCalendar.EndpointZone;
 
     private static RolloutCompleted Completed(Rollout rollout, DateTimeOffset now) => new(
         rollout.Id, rollout.Rings.Sum(ring => ring.Healthy), rollout.Rings.Sum(ring => ring.Failed), rollout.Rings.Sum(ring => ring.NotApplicable), now);

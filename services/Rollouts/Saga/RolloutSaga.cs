@@ -126,7 +126,7 @@ file static class Verbs
         this EventActivityBinder<RolloutSagaState, T> binder, RolloutSaga machine) where T : class => binder.ThenAsync(async context =>
         {
             var surroundings = context.GetPayload<IServiceProvider>().GetRequiredService<Surroundings>();
-            var outside = await surroundings.Of(context.Saga.Rollout, machine.Now, context.CancellationToken);
+            var outside = await surroundings.Of(context.Saga.Rollout, context.CancellationToken);
             NextStep.All(context.Saga.Rollout, machine.Now, outside, context.Saga.Raise);
         });
 }
