@@ -11,6 +11,7 @@ public sealed record BuildRequest
     public string Severity { get; init; } = "high";
     public IReadOnlyList<string> Advisories { get; init; } = [];
     public IReadOnlyList<HealthProbe> Probes { get; init; } = [];
+    public PackageFallback? Fallback { get; init; }
     public Consistency Consistency { get; init; } = Consistency.Set;
 
     /// <summary>The binary as it was shipped, stripped or not: what the patch will be applied to.</summary>

@@ -15,6 +15,7 @@ public sealed record LivepatchRequest
     public string Severity { get; init; } = "high";
     public IReadOnlyList<string> Advisories { get; init; } = [];
     public IReadOnlyList<HealthProbe> Probes { get; init; } = [];
+    public PackageFallback? Fallback { get; init; }
 
     /// <summary>The module's file (.ko).</summary>
     public required string Module { get; init; }
@@ -42,14 +43,14 @@ public static partial class LivepatchPackage
     public static PatchPackage Create(LivepatchRequest request)
     {
         if (request.Functions.Count == 0) throw new BuildRefused("livepatch.no_functions", "", "No function was named.", "Name each function the livepatch replaces with --function OBJECT:NAME, such as vmlinux:cmdline_proc_show.");
-        if (request.Probes.FirstOrDefault(probe => probe.Port == 0) is { } probe)
+        if (request.Probes.FirstOrDefault(probe => probe is { Port: 0, Kind: not "command" }) is { } probe)
             throw new BuildRefused("livepatch.probe", probe.Name, "The kernel listens on no port of its own, so there is no lowest one.", "Give the probe the port of a service of the machine.");
         var file = Read(request.Module, "--livepatch");
         var module = Parse(request.Module, file);
         var buildId = BuildIdOf(request.Kernel, module);
         var manifest = new PatchManifest
         {
-            Name = request.Name, Level = request.Level, Summary = request.Summary, Severity = request.Severity, Advisories = request.Advisories, Probes = request.Probes,
+            Name = request.Name, Level = request.Level, Summary = request.Summary, Severity = request.Severity, Advisories = request.Advisories, Probes = request.Probes, Fallback = request.Fallback,
             Targets =
             [
                 new TargetManifest

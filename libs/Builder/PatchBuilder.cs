@@ -38,7 +38,7 @@ public static class PatchBuilder
         var bound = replacements.SelectMany(replacement => replacement.Bound).Distinct().OrderBy(symbol => symbol.Object).ThenBy(symbol => symbol.Name, StringComparer.Ordinal).ToList();
         var manifest = new PatchManifest
         {
-            Name = request.Name, Level = request.Level, Summary = request.Summary, Severity = request.Severity, Advisories = request.Advisories, Probes = request.Probes,
+            Name = request.Name, Level = request.Level, Summary = request.Summary, Severity = request.Severity, Advisories = request.Advisories, Probes = request.Probes, Fallback = request.Fallback,
             Targets =
             [
                 new TargetManifest

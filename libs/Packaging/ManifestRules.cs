@@ -23,6 +23,17 @@ internal static partial class ManifestRules
     [GeneratedRegex(@"^[A-Za-z0-9_.$]+\z")]
     private static partial Regex KernelSymbolPattern();
 
+    // Debian policy 5.6.1 and deb-version(7); both become arguments of apt-get and dpkg.
+    [GeneratedRegex(@"^[a-z0-9][a-z0-9+.-]{1,127}\z")]
+    private static partial Regex PackagePattern();
+
+    [GeneratedRegex(@"^[0-9][A-Za-z0-9.+:~-]{0,127}\z")]
+    private static partial Regex VersionPattern();
+
+    // systemd.unit(5), less the escapes nobody types.
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,127}\z")]
+    private static partial Regex UnitPattern();
+
     public static void Check(PatchManifest manifest, ReadOnlyMemory<byte> payload)
     {
         RequireEntries(manifest.Advisories, "advisories");
@@ -37,6 +48,7 @@ internal static partial class ManifestRules
         Require(manifest.Targets.Select(target => target.BuildId).Distinct().Count() == manifest.Targets.Count, "two targets have the same build-id.");
         Require(manifest.Probes.Count <= PackageLimits.ProbesMax, $"at most {PackageLimits.ProbesMax} probes are allowed.");
         foreach (var probe in manifest.Probes) CheckProbe(probe);
+        if (manifest.Fallback is { } fallback) CheckFallback(fallback);
         foreach (var target in manifest.Targets) CheckTarget(target, payload);
         // Objects that lie over one another would be read and hashed far more often than the file is long.
         Require(manifest.Targets.Sum(target => target.Objects.Sum(entry => (long)entry.Length)) <= payload.Length, "its objects are together longer than the payload.");
@@ -44,10 +56,27 @@ internal static partial class ManifestRules
 
     private static void CheckProbe(HealthProbe probe)
     {
-        Require(probe.Kind == "tcp", $"probe '{probe.Name}' is of kind '{probe.Kind}'; only tcp is known.");
+        Require(probe.Kind is "tcp" or "http" or "command", $"probe '{probe.Name}' is of kind '{probe.Kind}'; tcp, http and command are known.");
         Require(probe.Port is >= 0 and <= 65535, $"probe '{probe.Name}' names port {probe.Port}.");
-        Require(probe.TimeoutMilliseconds is >= 1 and <= 60_000, $"probe '{probe.Name}' must have a timeout of 1 to 60,000 ms.");
+        var longest = probe.Kind == "command" ? PackageLimits.CommandProbeMillisecondsMax : 60_000;
+        Require(probe.TimeoutMilliseconds >= 1 && probe.TimeoutMilliseconds <= longest, $"probe '{probe.Name}' must have a timeout of 1 to {longest:N0} ms.");
+        if (probe.Kind == "command")
+        {
+            Require(probe.Port == 0 && probe.Expect.Length == 0, $"probe '{probe.Name}' is a command: it has no port, and expects exit code 0 only.");
+            Require(probe.Send.StartsWith('/') && probe.Send.Length <= 4096 && !probe.Send.Any(char.IsControl), $"probe '{probe.Name}' must name its program by a whole path, with arguments between spaces.");
+            return;
+        }
         Require(probe.Send.Length <= 4096 && probe.Expect.Length is > 0 and <= 4096, $"probe '{probe.Name}' must expect 1 to 4,096 characters and send at most as many.");
+        if (probe.Kind == "http") Require(probe.Send.StartsWith('/') && !probe.Send.Any(letter => letter <= ' ' || letter > '~'), $"probe '{probe.Name}' must ask for a path that begins with '/' and has no spaces.");
+    }
+
+    private static void CheckFallback(PackageFallback fallback)
+    {
+        RequireEntries(fallback.Restart, "units to restart");
+        Require(PackagePattern().IsMatch(fallback.Package), $"'{fallback.Package}' is no name of a Debian package.");
+        Require(VersionPattern().IsMatch(fallback.Version), $"'{fallback.Version}' is no version of a Debian package.");
+        Require(fallback.Restart.Count <= PackageLimits.RestartsMax, $"at most {PackageLimits.RestartsMax} units may be restarted.");
+        foreach (var unit in fallback.Restart) Require(UnitPattern().IsMatch(unit), $"'{unit}' is no name of a systemd unit.");
     }
 
     private static void CheckTarget(TargetManifest target, ReadOnlyMemory<byte> payload)

@@ -16,5 +16,7 @@ public static class PackageLimits
     public const int KernelModuleNameMax = 55;      // linux/moduleparam.h: MODULE_NAME_LEN on 64 bits, less its end
     public const int KernelSymbolNameMax = 511;     // linux/kallsyms.h: KSYM_NAME_LEN, less its end
     public const int ProbesMax = 16;
+    public const int CommandProbeMillisecondsMax = 5_000;
+    public const int RestartsMax = 32;
     public const int FunctionBytesMax = 1 << 20;
 }

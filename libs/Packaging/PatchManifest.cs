@@ -27,7 +27,17 @@ public sealed record PatchManifest
 
     /// <summary>How a patched process proves that it still works. May be empty: then only "alive" is checked.</summary>
     public required IReadOnlyList<HealthProbe> Probes { get; init; }
+
+    /// <summary>The distribution's own update with the same fix; null = none is known. Left out of the file then, so that other packages keep their bytes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PackageFallback? Fallback { get; init; }
 }
+
+/// <summary>The ordinary way to the same fix, where a process cannot be patched.</summary>
+/// <param name="Package">Name of the distribution's package, such as <c>redis-server</c>.</param>
+/// <param name="Version">The first version with the fix, as dpkg writes it.</param>
+/// <param name="Restart">systemd units that run the old file and are restarted after the update.</param>
+public sealed record PackageFallback(string Package, string Version, IReadOnlyList<string> Restart);
 
 /// <summary>One binary, named by its build-id, and the code that replaces its functions.</summary>
 public sealed record TargetManifest
@@ -90,13 +100,13 @@ public enum SymbolKind
 /// <param name="Offset">Offset in the package's payload area, bytes.</param>
 public sealed record PayloadObject(string Name, long Offset, int Length, string Sha256);
 
-/// <summary>A question put to a patched process over TCP on a port it listens on.</summary>
+/// <summary>A question put to a patched process: over TCP on a port it listens on, or by a program that must end with 0.</summary>
 /// <param name="Name">For people, such as <c>ping</c>.</param>
-/// <param name="Kind"><c>tcp</c> is the only kind so far.</param>
-/// <param name="Port">Port number, or 0 for the lowest port the process listens on.</param>
-/// <param name="Send">Text sent after connecting; C-style escapes \r and \n are already resolved.</param>
-/// <param name="Expect">The answer must begin with this text.</param>
-/// <param name="TimeoutMilliseconds">Connect, send and answer together.</param>
+/// <param name="Kind"><c>tcp</c>, <c>http</c> (GET) or <c>command</c>.</param>
+/// <param name="Port">Port number, or 0 for the lowest port the process listens on; always 0 for a command.</param>
+/// <param name="Send">tcp: text sent after connecting, C-style escapes resolved. http: the path, from its <c>/</c>. command: program and arguments between spaces; no shell.</param>
+/// <param name="Expect">tcp: the answer begins with this. http: a status of three digits, or what the body of a 2xx answer begins with. command: empty.</param>
+/// <param name="TimeoutMilliseconds">Everything together; at most 5,000 for a command.</param>
 public sealed record HealthProbe(string Name, string Kind, int Port, string Send, string Expect, int TimeoutMilliseconds);
 
 [JsonSourceGenerationOptions(

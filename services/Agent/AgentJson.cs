@@ -9,4 +9,5 @@ namespace Hotpatch.Agent;
 [JsonSerializable(typeof(JournalRecord))]
 [JsonSerializable(typeof(JournalLine))]
 [JsonSerializable(typeof(List<StandingOrder>))]
+[JsonSerializable(typeof(Dictionary<Guid, int>))]
 internal sealed partial class AgentJson : JsonSerializerContext;

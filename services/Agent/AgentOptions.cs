@@ -7,6 +7,8 @@ namespace Hotpatch.Agent;
 /// <summary>How an agent runs; kept in its state folder, so that <c>run --state DIR</c> alone starts it again.</summary>
 public sealed record AgentOptions
 {
+    public const double ProbeSecondsMax = 86_400;
+
     public string Gateway { get; init; } = "";
     public string Name { get; init; } = "";
     public Dictionary<string, string> Labels { get; init; } = [];
@@ -22,6 +24,21 @@ public sealed record AgentOptions
     /// <summary>Seconds after an apply at which each patched process is asked whether it still works.</summary>
     public double[] ProbeSeconds { get; init; } = [0, 1, 3];
 
+    /// <summary>Patches may name commands that prove a process's health; they run as the agent does.</summary>
+    public bool AllowCommandProbes { get; init; }
+
+    /// <summary>Restarts a unit where systemd does not run: program and arguments between spaces, <c>{unit}</c> for its name.</summary>
+    public string? RestartCommand { get; init; }
+
+    /// <summary>Settings for apt (<c>Dir::Etc::sourcelist=...</c>), each given to it as <c>-o</c>.</summary>
+    public string[] AptOptions { get; init; } = [];
+
+    /// <summary>dpkg's database where it is not the system's.</summary>
+    public string? DpkgFolder { get; init; }
+
+    /// <summary>The keys that sign permits are taken anew from the Gateway, in this run only.</summary>
+    [JsonIgnore] public bool Repin { get; init; }
+
     [JsonIgnore] public string State { get; init; } = "";
 
     /// <exception cref="UsageFault">The arguments do not make an agent.</exception>
@@ -30,8 +47,15 @@ public sealed record AgentOptions
         var state = Value(arguments, "--state") ?? throw new UsageFault("--state DIR is missing: the folder where the agent keeps its identity and journal");
         var file = Path.Combine(state, "agent.json");
         var options = (File.Exists(file) ? Read(file) : new AgentOptions()) with { State = Path.GetFullPath(state) };
+        if (arguments.Contains("--apt-option")) options = options with { AptOptions = [] };
         for (var i = 0; i < arguments.Count; i += 2)
         {
+            if (arguments[i] is "--repin" or "--allow-command-probes")
+            {
+                options = arguments[i] == "--repin" ? options with { Repin = true } : options with { AllowCommandProbes = true };
+                i--;
+                continue;
+            }
             if (i + 1 >= arguments.Count) throw new UsageFault($"{arguments[i]} needs a value");
             options = Set(options, arguments[i], arguments[i + 1]);
         }
@@ -72,7 +96,12 @@ public sealed record AgentOptions
                 --patcher PATH         the hotpatch-patcher executable
                 --scope DIR            only processes whose working directory lies below DIR
                 --scan-seconds N       how often processes are looked for (default 5)
-                --probe-seconds 0,1,3  when a patched process is probed after an apply
+                --probe-seconds 0,1,3  when a patched process is probed after an apply, where the order does not say
+                --allow-command-probes patches may name commands as probes; they run as the agent does
+                --restart-command CMD  restarts {unit} after a package update where systemd does not run
+                --apt-option NAME=V    a setting for apt, as its own -o (repeatable; all of them are given anew)
+                --dpkg-folder DIR      dpkg's database, where it is not the system's
+                --repin                take the keys that sign permits anew from the gateway, in this run
               hotpatch-agent journal --state DIR          prints every fact as a JSON line
               hotpatch-agent identity --state DIR         prints the endpoint's id, name and scope as JSON
             """);
@@ -91,6 +120,9 @@ public sealed record AgentOptions
         "--scope" => options with { Scope = Path.GetFullPath(value) },
         "--scan-seconds" => options with { ScanSeconds = Seconds(name, value) },
         "--probe-seconds" => options with { ProbeSeconds = [.. value.Split(',').Select(part => Seconds(name, part, least: 0)).Order()] },
+        "--restart-command" => options with { RestartCommand = value.Contains("{unit}", StringComparison.Ordinal) ? value : throw new UsageFault($"--restart-command '{value}' does not say where the unit's name goes: {{unit}}") },
+        "--apt-option" => options with { AptOptions = value.Contains('=', StringComparison.Ordinal) ? [.. options.AptOptions, value] : throw new UsageFault($"--apt-option '{value}' is not NAME=VALUE") },
+        "--dpkg-folder" => options with { DpkgFolder = Path.GetFullPath(value) },
         _ => throw new UsageFault($"{name} is not known"),
     };
 
@@ -110,7 +142,7 @@ public sealed record AgentOptions
     }
 
     private static double Seconds(string name, string text, double least = 0.1) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds >= least && seconds <= 86_400
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds >= least && seconds <= ProbeSecondsMax
             ? seconds
             : throw new UsageFault($"{name} '{text}' is not a number of seconds");
 

@@ -8,6 +8,9 @@ internal static class AgentProcess
 {
     public static string Version { get; } = typeof(AgentProcess).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
+    // systemd's own patience with a service that stops (TimeoutStopSec) is 90 s.
+    private static readonly TimeSpan UpdatePatience = TimeSpan.FromSeconds(80);
+
     public static async Task<int> Run(string[] arguments)
     {
         AgentOptions options;
@@ -28,16 +31,27 @@ internal static class AgentProcess
         using var stop = new CancellationTokenSource();
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, stop));
+        PermitKeys keys;
+        try
+        {
+            keys = new PermitKeys(options.State, options.Repin);
+        }
+        catch (UsageFault fault)
+        {
+            return AgentOptions.Usage(fault.Message);
+        }
         var identity = EndpointIdentity.LoadOrMake(options.State);
         using var journal = new Journal(Path.Combine(options.State, "journal"));
         var orders = new StandingOrders(Path.Combine(options.State, "orders.json"));
-        using var link = new GatewayLink(options, identity, journal, orders);
+        var clock = new BootTime();
+        var permits = new Permits(identity.EndpointId, keys, new EpochFloors(options.State), orders, clock);
+        using var link = new GatewayLink(options, identity, journal, orders, permits, keys);
         Log.Info($"agent {Version} of endpoint {options.Name} ({identity.EndpointId}), {journal.Last} facts in the journal");
 
         var linking = link.Run(stop.Token);
         try
         {
-            await Work(options, identity, journal, orders, link, stop.Token);
+            await Work(new Endpoint(identity.EndpointId, journal, orders, permits, options, clock), link, stop.Token);
             await linking;
         }
         catch (OperationCanceledException)
@@ -48,26 +62,39 @@ internal static class AgentProcess
         return 0;
     }
 
-    private static async Task Work(AgentOptions options, EndpointIdentity identity, Journal journal, StandingOrders orders, GatewayLink link, CancellationToken ct)
+    private static async Task Work(Endpoint endpoint, GatewayLink link, CancellationToken ct)
     {
-        var clock = TimeProvider.System;
-        var patcher = new PatcherRunner(options);
-        var packages = new PackageStore(options, link.Fetch);
-        var work = new PatchWork(identity.EndpointId, journal, patcher, packages, options, clock);
-        var reconcile = new Reconcile(identity.EndpointId, journal, orders, patcher, packages, work, options, clock);
+        var scan = TimeSpan.FromSeconds(endpoint.Options.ScanSeconds);
+        var reconcile = new Reconcile(endpoint, new PatcherRunner(endpoint.Options), new PackageStore(endpoint.Options, link.Fetch));
         using var changed = new SemaphoreSlim(0, 1);
-        orders.Changed += () => { if (changed.CurrentCount == 0) changed.Release(); };
-        while (!ct.IsCancellationRequested)
+        void Wake()
         {
-            try
+            lock (changed)
+                if (changed.CurrentCount == 0) changed.Release();
+        }
+
+        endpoint.Orders.Changed += Wake;
+        endpoint.Permits.Changed += Wake;
+        endpoint.Woken += Wake;
+        try
+        {
+            while (!ct.IsCancellationRequested)
             {
-                await reconcile.Once(ct);
+                try
+                {
+                    await reconcile.Once(ct);
+                }
+                catch (Exception failure) when (failure is PatcherFailed or IOException or Packaging.PackageFault)
+                {
+                    Log.Error($"{failure.Message}; trying again");
+                }
+                await changed.WaitAsync(reconcile.NextDue is { } due && due < scan ? due : scan, ct);
             }
-            catch (Exception failure) when (failure is PatcherFailed or IOException or Packaging.PackageFault)
-            {
-                Log.Error($"{failure.Message}; trying again");
-            }
-            await changed.WaitAsync(TimeSpan.FromSeconds(options.ScanSeconds), ct);
+        }
+        finally
+        {
+            // apt in the middle of its work is left to end it, as long as whoever stops the agent has patience.
+            await Task.WhenAny(reconcile.Idle, Task.Delay(UpdatePatience, CancellationToken.None));
         }
     }
 

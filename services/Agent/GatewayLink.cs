@@ -7,7 +7,7 @@ using Polly.Retry;
 namespace Hotpatch.Agent;
 
 /// <summary>The connection to the Gateway: reports out, orders in, for ever. Everything it carries is on disk, so it may break at any time.</summary>
-internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identity, Journal journal, StandingOrders orders) : IDisposable
+internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identity, Journal journal, StandingOrders orders, Permits permits, PermitKeys keys) : IDisposable
 {
     private const int ReportsPerMessage = 200;
     private static readonly TimeSpan HeartbeatEvery = TimeSpan.FromSeconds(5);
@@ -25,6 +25,7 @@ internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identit
     public async Task Run(CancellationToken ct)
     {
         journal.Recorded += Nudge;
+        permits.Asked += Nudge;
         var reconnect = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
         {
             MaxRetryAttempts = int.MaxValue,
@@ -43,7 +44,8 @@ internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identit
         {
             await reconnect.ExecuteAsync(async attempt =>
             {
-                await Client.EnrolAsync(Enrolment(), deadline: TimeProvider.System.GetUtcNow().UtcDateTime + FetchLimit, cancellationToken: attempt);
+                var enrolled = await Client.EnrolAsync(Enrolment(), deadline: TimeProvider.System.GetUtcNow().UtcDateTime + FetchLimit, cancellationToken: attempt);
+                keys.Take([.. enrolled.PermitKeys.Select(key => key.ToByteArray())]);
                 await Session(attempt);
             }, ct);
         }
@@ -90,6 +92,7 @@ internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identit
         var sending = Send(call.RequestStream, welcome.Task, ended.Token);
         var first = await Task.WhenAny(listening, sending);
         await ended.CancelAsync();
+        permits.Disconnected();
         await first;
         throw new RpcException(new Status(StatusCode.Unavailable, "the gateway ended the session"));
     }
@@ -108,13 +111,21 @@ internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identit
                     _lastTrouble = null;
                     journal.Acknowledge(from.Current.Welcome.Acknowledged);
                     welcome.TrySetResult(from.Current.Welcome.Acknowledged);
+                    permits.Connected();
                     break;
                 case GatewayMessage.BodyOneofCase.Acknowledge:
                     CrashPoint.Reach("before-ack");
                     journal.Acknowledge(from.Current.Acknowledge.Sequence);
                     break;
                 case GatewayMessage.BodyOneofCase.Orders:
+                    permits.Heard(from.Current.Orders);
                     orders.Replace(from.Current.Orders);
+                    break;
+                case GatewayMessage.BodyOneofCase.Permit:
+                    permits.Heard(from.Current.Permit);
+                    break;
+                case GatewayMessage.BodyOneofCase.Fence:
+                    permits.Heard(from.Current.Fence);
                     break;
             }
         }
@@ -125,6 +136,11 @@ internal sealed class GatewayLink(AgentOptions options, EndpointIdentity identit
         var sent = await welcome.WaitAsync(SilenceMax, ct);
         while (true)
         {
+            foreach (var message in permits.TakeOutgoing())
+            {
+                await to.WriteAsync(message, ct);
+                if (message.BodyCase == AgentMessage.BodyOneofCase.PermitRequest) CrashPoint.Reach("after-permit-request");
+            }
             var facts = journal.FactsAfter(sent, ReportsPerMessage);
             if (facts.Count > 0)
             {

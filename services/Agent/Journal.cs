@@ -9,8 +9,12 @@ namespace Hotpatch.Agent;
 /// <summary>One journal entry. <paramref name="Type"/> is <c>fact</c>, <c>intent</c> or <c>acknowledged</c>.</summary>
 public sealed record JournalRecord(string Type, long Sequence = 0, string? Kind = null, JsonElement? Data = null, string? TraceParent = null, Intent? Intent = null);
 
-/// <summary>What is about to be done to a process; written before the patcher is called.</summary>
-public sealed record Intent(OrderKind Kind, Guid OrderId, Guid RolloutId, Guid PatchId, string Digest, ProcessIdentity Process, string BuildId);
+/// <summary>What is about to be done to a process, written before the patcher is called; or, of kind update, to a package of the distribution.</summary>
+public sealed record Intent(OrderKind Kind, Guid OrderId, Guid RolloutId, Guid PatchId, string Digest, ProcessIdentity Process, string BuildId)
+{
+    /// <summary>Update only: the package's version before, as dpkg writes it.</summary>
+    public string? FromVersion { get; init; }
+}
 
 /// <summary>A fact as <c>hotpatch-agent journal</c> prints it.</summary>
 public sealed record JournalLine(long Sequence, string Kind, bool Acknowledged, JsonElement Data);
@@ -127,6 +131,7 @@ public sealed class Journal : IDisposable
             case { Type: "fact" }:
                 _facts.Add(record);
                 if (record.Kind is "patch_applied" or "patch_rolled_back" or "patch_refused" or "patch_faulted" or "patched_process_exited" && Subject(record.Data!.Value) is { } key) _open.Remove(key);
+                if (record.Kind is "package_updated" or "package_update_failed") CloseUpdate(record.Data!.Value.GetProperty("orderId").GetGuid());
                 break;
             case { Type: "intent", Intent: { } intent }:
                 _open[Key(intent.Process, intent.Digest)] = intent;
@@ -135,6 +140,11 @@ public sealed class Journal : IDisposable
                 Acknowledged = Math.Max(Acknowledged, record.Sequence);
                 break;
         }
+    }
+
+    private void CloseUpdate(Guid order)
+    {
+        foreach (var (key, _) in _open.Where(open => open.Value.Kind == OrderKind.Update && open.Value.OrderId == order).ToList()) _open.Remove(key);
     }
 
     private static (int, long, string)? Subject(JsonElement data) => data.TryGetProperty("process", out var process)

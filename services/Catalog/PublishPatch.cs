@@ -67,7 +67,10 @@ public static class PublishPatch
         return Decision.Record(new PatchPublished(
             StableId.Patch(package.Digest), manifest.Name, manifest.Level, package.Digest, manifest.Severity, manifest.Advisories, manifest.Summary,
             [.. manifest.Targets.Select(target => new PatchTarget(target.BuildId, target.Module, [.. target.Functions.Select(function => function.Name), .. target.Livepatch?.Functions.Select(function => function.Name) ?? []]))],
-            bytes, signer, by, now));
+            bytes, signer, by, now)
+        {
+            Fallback = manifest.Fallback is { } fallback ? new Contracts.Gateway.PackageUpdate(fallback.Package, fallback.Version, fallback.Restart) : null,
+        });
     }
 
     private static Refusal NameTaken(PatchManifest manifest) => new(

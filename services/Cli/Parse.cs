@@ -38,14 +38,30 @@ internal static partial class Parse
             : throw Usage($"'{text}' is not an instant. Write 2026-11-20T10:00:00Z, or how long ago: -5m.", "usage.instant");
     }
 
-    /// <summary><c>NAME=tcp:PORT:SEND:EXPECT</c>; port 0 is the lowest one the process listens on; \r, \n, \t and \\ are understood.</summary>
+    /// <summary>
+    /// <c>NAME=tcp:PORT:SEND:EXPECT</c> (\r, \n, \t and \\ are understood), <c>NAME=http:PORT:PATH:STATUS-OR-BODY</c> or
+    /// <c>NAME=command:PROGRAM ARGUMENTS</c>; port 0 is the lowest one the process listens on.
+    /// </summary>
     public static HealthProbe Probe(string text)
     {
         var name = text.Split('=', 2);
-        var parts = name.Length == 2 ? name[1].Split(':', 4) : [];
-        if (parts.Length != 4 || parts[0] != "tcp" || name[0].Length == 0 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port > 65535 || parts[3].Length == 0)
-            throw Usage($"The probe '{text}' is not understood. Write NAME=tcp:PORT:SEND:EXPECT, such as 'ping=tcp:0:PING\\r\\n:+PONG'.", "usage.probe");
-        return new HealthProbe(name[0], "tcp", port, Unescape(parts[2]), Unescape(parts[3]), 2000);
+        if (name is not [{ Length: > 0 }, var question]) throw BadProbe(text);
+        if (question.StartsWith("command:/", StringComparison.Ordinal)) return new HealthProbe(name[0], "command", 0, question["command:".Length..], "", PackageLimits.CommandProbeMillisecondsMax);
+        var parts = question.Split(':', 4);
+        if (parts is not [var kind and ("tcp" or "http"), var portText, var send, { Length: > 0 } expect]) throw BadProbe(text);
+        if (!int.TryParse(portText, NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port > 65535) throw BadProbe(text);
+        if (kind == "http" && !send.StartsWith('/')) throw BadProbe(text);
+        return kind == "http" ? new HealthProbe(name[0], kind, port, send, expect, 2000) : new HealthProbe(name[0], kind, port, Unescape(send), Unescape(expect), 2000);
+    }
+
+    /// <summary><c>NAME=VERSION</c> of a Debian package and the units that run it; null when no package is given.</summary>
+    public static PackageFallback? Fallback(string? text, IReadOnlyList<string> restart)
+    {
+        if (text is null && restart.Count > 0) throw Usage("--fallback-restart needs --fallback-package NAME=VERSION: what is updated before the restart.", "usage.fallback");
+        if (text is null) return null;
+        return text.Split('=', 2) is [{ Length: > 0 } package, { Length: > 0 } version]
+            ? new PackageFallback(package, version, restart)
+            : throw Usage($"The package '{text}' is not understood. Write NAME=VERSION, such as redis-server=5:7.0.15-1~deb12u6.", "usage.fallback");
     }
 
     /// <summary><c>OBJECT:NAME</c>: a function of the kernel itself (<c>vmlinux</c>) or of one of its modules.</summary>
@@ -67,6 +83,9 @@ internal static partial class Parse
     }
 
     private static string Unescape(string text) => EscapePattern().Replace(text, match => match.Value[1] switch { 'r' => "\r", 'n' => "\n", 't' => "\t", _ => "\\" });
+
+    private static CliFault BadProbe(string text) => Usage(
+        $"The probe '{text}' is not understood. Write NAME=tcp:PORT:SEND:EXPECT, such as 'ping=tcp:0:PING\\r\\n:+PONG', NAME=http:PORT:/path:200, or NAME=command:/usr/bin/program arguments.", "usage.probe");
 
     private static CliFault Usage(string message, string code) => new(ExitCodes.Usage, message, code);
 

@@ -14,7 +14,9 @@ internal static class BuildCommand
     private static readonly Option<string> Summary = new("--summary") { Description = "One sentence for people", DefaultValueFactory = _ => "" };
     private static readonly Option<string> Severity = new("--severity") { Description = "low, medium, high or critical", DefaultValueFactory = _ => "high" };
     private static readonly Option<string[]> Advisory = new("--advisory") { Description = "Published identifier of a weakness it answers (repeatable)" };
-    private static readonly Option<string[]> Probe = new("--probe") { Description = "Health probe NAME=tcp:PORT:SEND:EXPECT (repeatable); port 0 = lowest one listened on" };
+    private static readonly Option<string[]> Probe = new("--probe") { Description = "Health probe (repeatable): NAME=tcp:PORT:SEND:EXPECT, NAME=http:PORT:PATH:STATUS-OR-BODY or NAME=command:PROGRAM ARGUMENTS; port 0 = lowest one listened on" };
+    private static readonly Option<string?> FallbackPackage = new("--fallback-package") { Description = "The distribution's own update with the same fix: NAME=VERSION, the first fixed version" };
+    private static readonly Option<string[]> FallbackRestart = new("--fallback-restart") { Description = "systemd unit to restart after that update (repeatable)" };
     private static readonly Option<string> ConsistencyOption = new("--consistency") { Description = "set: no thread in any replaced function at the switch; independent: only out of the bytes overwritten", DefaultValueFactory = _ => "set" };
     private static readonly Option<string?> Shipped = new("--shipped") { Description = "The binary as it runs on the endpoints" };
     private static readonly Option<string[]> SafeLayout = new("--layout-is-safe") { Description = "A type that the fix lays out anew, of which no object lives when the patch comes (repeatable)" };
@@ -36,7 +38,7 @@ internal static class BuildCommand
         Severity.AcceptOnlyFromAmong("low", "medium", "high", "critical");
         var command = new Command("build", "Build a patch from a source fix, proven against the shipped binary; or pack a livepatch of the kernel")
         {
-            Name, Level, Summary, Severity, Advisory, Probe, ConsistencyOption, Shipped, DebugFile, SafeLayout, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
+            Name, Level, Summary, Severity, Advisory, Probe, FallbackPackage, FallbackRestart, ConsistencyOption, Shipped, DebugFile, SafeLayout, Module, Source, Diff, MakeOption, Program, OriginalObjects, PatchedObjects, OriginalProgram, Work, Out,
         };
         BuildLivepatch.AddTo(command);
         command.SetAction(Build);
@@ -89,6 +91,7 @@ internal static class BuildCommand
         Severity = parsed.GetValue(Severity)!,
         Advisories = parsed.GetValue(Advisory) ?? [],
         Probes = [.. (parsed.GetValue(Probe) ?? []).Select(Parse.Probe)],
+        Fallback = Parse.Fallback(parsed.GetValue(FallbackPackage), parsed.GetValue(FallbackRestart) ?? []),
         Consistency = parsed.GetValue(ConsistencyOption) == "independent" ? Consistency.Independent : Consistency.Set,
         Shipped = parsed.GetValue(Shipped) ?? "",
         DebugFile = parsed.GetValue(DebugFile),

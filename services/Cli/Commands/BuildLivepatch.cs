@@ -27,6 +27,7 @@ internal static class BuildLivepatch
         Severity = described.Severity,
         Advisories = described.Advisories,
         Probes = described.Probes,
+        Fallback = described.Fallback,
         Module = parsed.GetValue(Module)!,
         Kernel = parsed.GetValue(Kernel) ?? throw new CliFault(ExitCodes.Usage, "--livepatch needs --kernel: the kernel it was built against.", "usage.kernel"),
         Functions = [.. (parsed.GetValue(Function) ?? []).Select(Parse.KernelFunction)],

@@ -71,7 +71,8 @@ internal static class PackageCommands
             ("size", $"{Output.Number(bytes)} B"),
             ("signed by", package.Signatures.Count == 0 ? "[yellow]nobody[/]" : Output.Text(string.Join(", ", package.Signatures.Select(signature => signature.KeyId)))),
             ("trusted", keys is null ? "[grey]not asked (--trust FOLDER)[/]" : $"[green]✔ by key {keys.SignerOf(package)}[/]"),
-            ("probes", manifest.Probes.Count == 0 ? "alive only" : Output.Text(string.Join(", ", manifest.Probes.Select(probe => $"{probe.Name} (tcp {(probe.Port == 0 ? "lowest port" : probe.Port)})")))));
+            ("probes", manifest.Probes.Count == 0 ? "alive only" : Output.Text(string.Join(", ", manifest.Probes.Select(Describe)))),
+            ("fallback", manifest.Fallback is { } fallback ? Output.Text($"{fallback.Package} {fallback.Version}, then restart {(fallback.Restart.Count == 0 ? "nothing" : string.Join(", ", fallback.Restart))}") : null));
         foreach (var target in manifest.Targets)
         {
             if (target.Livepatch is { } livepatch)
@@ -84,6 +85,10 @@ internal static class PackageCommands
                 target.Functions.Select(function => new[] { Output.Text(function.Name), Output.Text(target.Objects[function.Object].Name), $"0x{function.Address:x}", Output.Number(function.Size) }));
         }
     }
+
+    private static string Describe(HealthProbe probe) => probe.Kind == "command"
+        ? $"{probe.Name} (command {probe.Send})"
+        : $"{probe.Name} ({probe.Kind} {(probe.Port == 0 ? "lowest port" : probe.Port)}{(probe.Kind == "http" ? probe.Send : "")})";
 
     private static void Show(TargetManifest target, KernelLivepatch livepatch)
     {
