@@ -28,13 +28,17 @@ internal sealed class FakeAgent(GrpcChannel channel, string name, Dictionary<str
     public IReadOnlyList<StatementKey> Keys { get; private set; } = [];
     public RpcException? Failure { get; private set; }
 
+    /// <summary>The acknowledged position of its last welcome.</summary>
+    public long Welcomed { get; private set; }
+
     public async Task<FakeAgent> Connect()
     {
         await Enrol();
+        _received.Clear();
         _call = _client.Session(new Metadata { { "endpoint-id", Id.ToString() }, { "authorization", $"Bearer {_secret}" } }, cancellationToken: _ended.Token);
         await _call.RequestStream.WriteAsync(new AgentMessage { Hello = new Hello { AgentVersion = "1", JournalLast = _sequence } });
         _reading = Read(_call);
-        await Await(message => message.Welcome);
+        Welcomed = (await Await(message => message.Welcome)).Acknowledged;
         return this;
     }
 

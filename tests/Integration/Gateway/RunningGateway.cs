@@ -28,9 +28,13 @@ internal sealed class RunningGateway : IAsyncDisposable
     public RunningService Service { get; }
     public Guid Patch { get; } = StableId.Patch("sha256:p");
 
-    public static async Task<RunningGateway> Start(params string[] settings)
+    public static Task<RunningGateway> Start(params string[] settings) => Start(Directory.CreateTempSubdirectory("hotpatch-gateway-").FullName, settings);
+
+    /// <summary>A second node on the database and folder of the first.</summary>
+    public static Task<RunningGateway> Start(RunningGateway first) => Start(first._folder, $"--Store:Schema={first.Service.Schema}");
+
+    private static async Task<RunningGateway> Start(string folder, params string[] settings)
     {
-        var folder = Directory.CreateTempSubdirectory("hotpatch-gateway-").FullName;
         var port = FreePort();
         var service = await RunningService.Start(new GatewayPart(), [
             $"--Gateway:AgentUrl=http://127.0.0.1:{port}", "--Gateway:EnrolmentToken=token", "--Gateway:CatalogUrl=http://127.0.0.1:9", $"--Gateway:PackageFolder={folder}/packages", .. settings]);
@@ -79,7 +83,7 @@ internal sealed class RunningGateway : IAsyncDisposable
         foreach (var agent in _agents) await agent.DisposeAsync();
         _channel.Dispose();
         await Service.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
     }
 
     private static int FreePort()
