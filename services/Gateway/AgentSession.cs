@@ -46,6 +46,8 @@ public sealed partial class AgentSession(
             session.End();
             Disconnected(log, endpoint);
         }
+        // The credential says why; it is read anew.
+        if (session.IsRefused) await Authenticate(context);
     }
 
     public override async Task FetchPackage(FetchPackageRequest request, IServerStreamWriter<PackageChunk> responseStream, ServerCallContext context)

@@ -18,15 +18,16 @@ public static class CancelOrder
         if (await FindEndpoints.Find(session, reference, ct) is not { } found) return Problems.NotFound("endpoint", reference);
         // No permit for it is given while this decides.
         await PermitTable.Lock(session, ct);
-        var endpoint = (await EndpointStreams.Lock(session, [found.Id], ct))[found.Id];
+        var streams = await EndpointStreams.Lock(session, [found.Id], ct);
+        var endpoint = streams.Endpoints[found.Id];
         var now = clock.GetUtcNow();
         var permitted = (await PermitTable.NotAfter(session, [orderId], now, ct)).Count > 0;
         var decision = Decide(endpoint, orderId, permitted, Reason.Of(request), context.Actor(), now);
         if (decision.Refusal is { } refusal) return Problems.From(refusal);
         if (decision.Events.Count > 0)
         {
-            foreach (var fact in decision.Events) EndpointStreams.Append(session, endpoint, fact, endpoint.Order(orderId)?.TraceParent);
-            EndpointStreams.Keep(session, [endpoint]);
+            foreach (var fact in decision.Events) streams.Append(endpoint, fact, endpoint.Order(orderId)?.TraceParent);
+            streams.Keep();
             orders.Announce(session, [endpoint.Id]);
             await session.SaveChangesAsync(ct);
             permits.Ended([(endpoint.Id, orderId)]);

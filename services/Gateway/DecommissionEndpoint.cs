@@ -19,14 +19,15 @@ public static class DecommissionEndpoint
         await using var session = store.LightweightSession();
         if (await FindEndpoints.Find(session, reference, ct) is not { } found) return Problems.NotFound("endpoint", reference);
         await PermitTable.Lock(session, ct);
-        var endpoint = (await EndpointStreams.Lock(session, [found.Id], ct))[found.Id];
+        var streams = await EndpointStreams.Lock(session, [found.Id], ct);
+        var endpoint = streams.Endpoints[found.Id];
         var now = clock.GetUtcNow();
         var decision = Decide(endpoint, Reason.Of(request), context.Actor(), now);
         if (decision.Refusal is { } refusal) return Problems.From(refusal);
         if (decision.Events.Count > 0)
         {
-            foreach (var fact in decision.Events) EndpointStreams.Append(session, endpoint, fact, null);
-            EndpointStreams.Keep(session, [endpoint]);
+            foreach (var fact in decision.Events) streams.Append(endpoint, fact, null);
+            streams.Keep();
             PermitTable.Replace(session, [.. endpoint.Orders.Keys.Select(patch => (endpoint.Id, patch))], now);
             if (await session.LoadAsync<EndpointCredential>(endpoint.Id, ct) is { } credential)
             {

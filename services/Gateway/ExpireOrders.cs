@@ -43,17 +43,15 @@ public sealed partial class ExpireOrders(IDocumentStore store, OrderDesk orders,
 
         await using var session = store.LightweightSession();
         // Streams before permits, as everywhere; then what is over still, for another node or a report may have been faster.
-        var endpoints = await EndpointStreams.Lock(session, [.. over.Select(lapsed => lapsed.EndpointId).Distinct()], ct);
+        var streams = await EndpointStreams.Lock(session, [.. over.Select(lapsed => lapsed.EndpointId).Distinct()], ct);
         var still = await PermitTable.TakeLapsed(session, [.. over.Select(lapsed => lapsed.OrderId)], now, ct);
-        var changed = new HashSet<Endpoint>();
         foreach (var lapsed in still)
         {
-            if (!endpoints.TryGetValue(lapsed.EndpointId, out var endpoint) || Decide(endpoint, lapsed.OrderId, now) is not { } expired) continue;
-            EndpointStreams.Append(session, endpoint, expired, endpoint.Order(lapsed.OrderId)?.TraceParent);
-            changed.Add(endpoint);
+            if (!streams.Endpoints.TryGetValue(lapsed.EndpointId, out var endpoint) || Decide(endpoint, lapsed.OrderId, now) is not { } expired) continue;
+            streams.Append(endpoint, expired, endpoint.Order(lapsed.OrderId)?.TraceParent);
         }
-        EndpointStreams.Keep(session, changed);
-        Guid[] touched = [.. changed.Select(endpoint => endpoint.Id)];
+        streams.Keep();
+        Guid[] touched = [.. streams.Changed.Select(endpoint => endpoint.Id)];
         if (touched.Length > 0) orders.Announce(session, touched);
         await session.SaveChangesAsync(ct);
         permits.Ended(still.Select(lapsed => (lapsed.EndpointId, lapsed.OrderId)));

@@ -97,21 +97,19 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
         foreach (var chunk in ids.Distinct().Chunk(EndpointsPerCommit))
         {
             await using var session = store.LightweightSession();
-            var endpoints = await EndpointStreams.Lock(session, chunk, ct);
-            foreach (var unknown in chunk.Where(id => !endpoints.ContainsKey(id))) UnknownEndpoint(log, unknown);
-            var changed = new List<Endpoint>();
+            var streams = await EndpointStreams.Lock(session, chunk, ct);
+            foreach (var unknown in chunk.Where(id => !streams.Endpoints.ContainsKey(id))) UnknownEndpoint(log, unknown);
             var replaced = new List<(Guid, Guid)>();
-            foreach (var endpoint in endpoints.Values)
+            foreach (var endpoint in streams.Endpoints.Values)
             {
                 if (decide(endpoint) is not { } fact) continue;
-                EndpointStreams.Append(session, endpoint, fact, Activity.Current?.Id);
-                changed.Add(endpoint);
+                streams.Append(endpoint, fact, Activity.Current?.Id);
                 replaced.Add((endpoint.Id, EndpointOrder.PatchOf(fact)));
             }
-            if (changed.Count == 0) continue;
-            EndpointStreams.Keep(session, changed);
+            if (replaced.Count == 0) continue;
+            streams.Keep();
             PermitTable.Replace(session, replaced, clock.GetUtcNow());
-            Guid[] touched = [.. changed.Select(endpoint => endpoint.Id)];
+            Guid[] touched = [.. streams.Changed.Select(endpoint => endpoint.Id)];
             desk.Announce(session, touched);
             await session.SaveChangesAsync(ct);
             desk.Changed(touched);

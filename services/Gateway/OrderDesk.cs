@@ -49,7 +49,14 @@ public sealed partial class OrderDesk(
     public void Dismiss(Guid endpoint)
     {
         credentials.Forget(endpoint);
-        agents.Find(endpoint)?.End();
+        agents.Find(endpoint)?.Refuse();
+    }
+
+    /// <summary>Takes its place in the news before the first agent can connect: what is told from now on is heard.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await news.Read(cancellationToken);
+        await base.StartAsync(cancellationToken);
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Tell(stoppingToken), Watch(stoppingToken));

@@ -85,7 +85,7 @@ public static class PermitRule
         {
             if (gate is not { Open: true }) return "gate closed";
             if (state.Stopped.Contains(ask.PatchId)) return "patch stopped";
-            if (gate.Windows is { Count: > 0 } windows && state.ClosedWindow(windows, now, ask.Zone) is { } window) return $"window {window}";
+            if (gate.Windows is { Count: > 0 } windows && state.ClosedWindow(windows, now, ask.Zone) is { } closed) return closed;
             if (tally.IsHeld(ask)) return null;
             if (tally.IsBusy(ask)) return "another order of the endpoint";
         }

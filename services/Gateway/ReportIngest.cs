@@ -14,10 +14,12 @@ namespace Hotpatch.Gateway;
 public sealed partial class ReportIngest(IDocumentStore store, PermitDesk permits, GatewayMeter meter, TimeProvider clock, ILogger<ReportIngest> log) : BackgroundService
 {
     private const int ReportsPerCommit = 500;
+    private const int Committers = 3;
     private const int QueueMax = 10_000;
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(250);
 
-    private readonly Channel<Batch> _queue = Channel.CreateBounded<Batch>(QueueMax);
+    // Each endpoint's reports go through the same one: while one waits for the database the others read and fold.
+    private readonly Channel<Batch>[] _queues = [.. Enumerable.Range(0, Committers).Select(_ => Channel.CreateBounded<Batch>(QueueMax))];
 
     private sealed record Batch(Guid Endpoint, IReadOnlyList<Report> Reports, TaskCompletionSource<long> Stored);
 
@@ -26,17 +28,19 @@ public sealed partial class ReportIngest(IDocumentStore store, PermitDesk permit
     public async Task<long> Store(Guid endpoint, IReadOnlyList<Report> reports, CancellationToken ct)
     {
         var batch = new Batch(endpoint, reports, new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
-        await _queue.Writer.WriteAsync(batch, ct);
+        await _queues[(uint)endpoint.GetHashCode() % Committers].Writer.WriteAsync(batch, ct);
         return await batch.Stored.Task.WaitAsync(ct);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(_queues.Select(queue => Commit(queue.Reader, stoppingToken)));
+
+    private async Task Commit(ChannelReader<Batch> queue, CancellationToken ct)
     {
-        while (await _queue.Reader.WaitToReadAsync(stoppingToken))
+        while (await queue.WaitToReadAsync(ct))
         {
             var batches = new List<Batch>();
-            for (var reports = 0; reports < ReportsPerCommit && _queue.Reader.TryRead(out var batch); reports += batch.Reports.Count) batches.Add(batch);
-            await Commit(batches, stoppingToken);
+            for (var reports = 0; reports < ReportsPerCommit && queue.TryRead(out var batch); reports += batch.Reports.Count) batches.Add(batch);
+            await Commit(batches, ct);
         }
     }
 
@@ -72,9 +76,8 @@ public sealed partial class ReportIngest(IDocumentStore store, PermitDesk permit
     private async Task<List<(Batch, long)>> TryCommit(List<Batch> batches, CancellationToken ct)
     {
         await using var session = store.LightweightSession();
-        var endpoints = await EndpointStreams.Lock(session, [.. batches.Select(batch => batch.Endpoint).Distinct()], ct);
+        var streams = await EndpointStreams.Lock(session, [.. batches.Select(batch => batch.Endpoint).Distinct()], ct);
         var done = new List<(Batch, long)>();
-        var changed = new HashSet<Endpoint>();
         var outcomes = new List<OrderCompleted>();
         var heard = new HashSet<Guid>();
         var count = 0;
@@ -82,11 +85,10 @@ public sealed partial class ReportIngest(IDocumentStore store, PermitDesk permit
         {
             try
             {
-                var endpoint = endpoints.GetValueOrDefault(batch.Endpoint) ?? throw new ReportRefused("This endpoint is not enrolled here.");
+                var endpoint = streams.Endpoints.GetValueOrDefault(batch.Endpoint) ?? throw new ReportRefused("This endpoint is not enrolled here.");
                 foreach (var (report, fact) in AgentReports.Read(batch.Endpoint, batch.Reports, endpoint.Acknowledged))
                 {
-                    EndpointStreams.Append(session, endpoint, fact, report.Traceparent, StableId.Report(batch.Endpoint, report.Sequence));
-                    changed.Add(endpoint);
+                    streams.Append(endpoint, fact, report.Traceparent, StableId.Report(batch.Endpoint, report.Sequence));
                     count++;
                     if (fact is OrderCompleted completed) outcomes.Add(completed);
                     else if (AgentReports.OrderOf(fact) is { } order) heard.Add(order);
@@ -100,7 +102,7 @@ public sealed partial class ReportIngest(IDocumentStore store, PermitDesk permit
         }
         if (count == 0) return done;
         var now = clock.GetUtcNow();
-        EndpointStreams.Keep(session, changed);
+        streams.Keep();
         PermitTable.End(session, [.. outcomes.Select(outcome => (outcome.OrderId, IsGood(outcome.Result)))], now);
         heard.ExceptWith(outcomes.Select(outcome => outcome.OrderId));
         PermitTable.Heard(session, [.. heard], now);

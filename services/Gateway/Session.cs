@@ -27,6 +27,9 @@ public sealed class Session(Guid endpoint, IServerStreamWriter<GatewayMessage> t
     /// <summary>Rollouts that have an open order here: whoever moves their gate looks at this endpoint again.</summary>
     internal Guid[] Rollouts { get; set; } = [];
 
+    /// <summary>It ended because the endpoint is no longer in the fleet.</summary>
+    public bool IsRefused { get; private set; }
+
     public bool IsEnded => ended.IsCancellationRequested;
 
     /// <summary>Sends after everything posted before; never waits for the agent.</summary>
@@ -44,6 +47,12 @@ public sealed class Session(Guid endpoint, IServerStreamWriter<GatewayMessage> t
             _sending = true;
         }
         _ = Send(message);
+    }
+
+    public void Refuse()
+    {
+        IsRefused = true;
+        End();
     }
 
     public void End()
