@@ -7,6 +7,7 @@ public static class Confidence
 
     // 60 halvings leave less than a double can tell apart.
     private const int Halvings = 60;
+    private const double Negligible = 1e-18;
 
     /// <summary>
     /// The rate (0-1) the true one is below with 95 % confidence: the one-sided bound of Clopper and Pearson (Biometrika 26, 1934), exact
@@ -18,25 +19,31 @@ public static class Confidence
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(of);
         if (failures >= of) return 1;
         if (failures == 0) return 1 - Math.Pow(1 - Level, 1.0 / of);
+        var choices = LogChoices(of, failures);
         var (low, high) = ((double)failures / of, 1.0);
         for (var i = 0; i < Halvings; i++)
         {
             var middle = (low + high) / 2;
-            if (AtMost(failures, of, middle) > 1 - Level) low = middle;
+            if (AtMost(failures, of, middle, choices) > 1 - Level) low = middle;
             else high = middle;
         }
         return high;
     }
 
-    // P(X <= k) of the binomial distribution, its terms by their logarithms so that none vanishes.
-    private static double AtMost(int k, int n, double rate)
+    // P(X <= k) of the binomial distribution at a rate above k/n, where the terms only shrink downwards from the k-th.
+    private static double AtMost(int k, int n, double rate, double logChoices)
     {
-        var (sum, choose) = (0.0, 0.0);
-        for (var i = 0; i <= k; i++)
-        {
-            if (i > 0) choose += Math.Log(n - i + 1) - Math.Log(i);
-            sum += Math.Exp(choose + (i * Math.Log(rate)) + ((n - i) * Math.Log(1 - rate)));
-        }
+        var term = Math.Exp(logChoices + k * Math.Log(rate) + (n - k) * Math.Log(1 - rate));
+        var sum = term;
+        for (var i = k; i > 0 && term > sum * Negligible; i--) sum += term *= i * (1 - rate) / ((n - i + 1) * rate);
+        return sum;
+    }
+
+    // By logarithms: the number itself would not fit.
+    private static double LogChoices(int n, int k)
+    {
+        var sum = 0.0;
+        for (var i = 1; i <= k; i++) sum += Math.Log((double)(n - i + 1) / i);
         return sum;
     }
 }

@@ -85,7 +85,7 @@ internal sealed class RecurrenceParts
         if (!parts.TryGetValue("FREQ", out var frequency)) return "A rule begins with its frequency, as in FREQ=DAILY.";
         if (parts.ContainsKey("COUNT") && parts.ContainsKey("UNTIL")) return "COUNT and UNTIL both end a rule; leave out one.";
         if (parts.ContainsKey("BYWEEKNO") && frequency != "YEARLY") return "BYWEEKNO needs FREQ=YEARLY.";
-        if (parts.ContainsKey("BYYEARDAY") && frequency is "DAILY" or "WEEKLY" or "MONTHLY" && parts.ContainsKey("BYYEARDAY")) return "BYYEARDAY needs FREQ=YEARLY or HOURLY.";
+        if (parts.ContainsKey("BYYEARDAY") && frequency is "DAILY" or "WEEKLY" or "MONTHLY") return "BYYEARDAY needs FREQ=YEARLY or HOURLY.";
         if (parts.ContainsKey("BYMONTHDAY") && frequency == "WEEKLY") return "BYMONTHDAY does not go with FREQ=WEEKLY; write FREQ=MONTHLY, or FREQ=DAILY with BYMONTHDAY and BYDAY.";
         if (parts.TryGetValue("BYDAY", out var days) && days.Any(char.IsAsciiDigit) && (frequency is not ("MONTHLY" or "YEARLY") || parts.ContainsKey("BYWEEKNO")))
             return "A weekday with a number, as in 2TU, needs FREQ=MONTHLY or FREQ=YEARLY without BYWEEKNO.";

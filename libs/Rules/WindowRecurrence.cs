@@ -67,15 +67,19 @@ internal sealed class WindowRecurrence
     private bool Comes()
     {
         var zone = Zone ?? DateTimeZone.Utc;
-        return Enumerate(_first).Take(1).Any(local => _rule?.EndsBefore(local, Map(local, zone)) != true);
+        return Starts(_first, LocalDateTime.MaxIsoValue, 1).Any(local => _rule?.EndsBefore(local, Map(local, zone)) != true);
     }
 
-    private List<LocalDateTime> Starts(LocalDateTime from, LocalDateTime until)
+    private List<LocalDateTime> Starts(LocalDateTime from, LocalDateTime until, int max = int.MaxValue)
     {
         var starts = new List<LocalDateTime>();
         try
         {
-            starts.AddRange(Enumerate(from).TakeWhile(local => local < until).Where(local => local >= from));
+            foreach (var local in Enumerate(from))
+            {
+                if (local >= until || starts.Count == max) break;
+                if (local >= from) starts.Add(local);
+            }
         }
         catch (EvaluationException)
         {
