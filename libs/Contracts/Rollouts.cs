@@ -88,6 +88,9 @@ public sealed record PlanTerms
     /// <summary>Endpoints that refuse or cannot be hot patched get the ordinary package update.</summary>
     public bool Fallback { get; init; }
 
+    /// <summary>That update, as the patch named it when the plan was made.</summary>
+    public PackageUpdate? FallbackUpdate { get; init; }
+
     /// <summary>Label whose values are spread evenly over the rings.</summary>
     public string? Stratify { get; init; }
 

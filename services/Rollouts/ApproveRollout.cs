@@ -15,7 +15,7 @@ public static class ApproveRollout
 
     public static Task<IResult> Handle(
         string reference, ApprovalRequest? request, HttpContext http, IDocumentStore store, TimeProvider clock, CancellationToken ct) =>
-        RolloutCommand.Run(reference, new ReasonRequest(request?.Reason), http, store, clock, (rollout, order) => Decide(rollout, order, request?.PlanDigest), ct);
+        RolloutCommand.Run(reference, new RolloutOrder(request?.Reason), http, store, clock, (rollout, order) => Decide(rollout, order, request?.PlanDigest), ct);
 
     public static Decision Decide(Rollout rollout, Order order, string? digest)
     {

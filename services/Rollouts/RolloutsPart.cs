@@ -27,7 +27,7 @@ public sealed class RolloutsPart : ServicePart
     public override void ConfigureStore(StoreOptions options)
     {
         options.Projections.Add<RolloutViewProjection>(ProjectionLifecycle.Inline);
-        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.Name).DocumentAlias("rollout_view");
+        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.IsAlive).Duplicate(view => view.Name).DocumentAlias("rollout_view");
         options.Schema.For<RolloutName>().Identity(name => name.Id);
         options.Schema.For<FleetMember>().DocumentAlias("fleet_member");
         options.Schema.For<KnownPatch>().DocumentAlias("known_patch");
@@ -39,7 +39,7 @@ public sealed class RolloutsPart : ServicePart
     }
 
     public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
-        services.AddHostedService<Timekeeper>();
+        services.AddHostedService<Timekeeper>().AddScoped<Surroundings>();
 
     public override void ConfigureBus(IBusRegistrationConfigurator bus)
     {
@@ -60,6 +60,11 @@ public sealed class RolloutsPart : ServicePart
         HaltRollout.Map(routes);
         ApproveRollout.Map(routes);
         DenyRollout.Map(routes);
+        RetryRollout.Map(routes);
+        ExpediteRollout.Map(routes);
+        AmendGate.Map(routes);
+        CheckVerdicts.Map(routes);
+        AskWhatIf.Map(routes);
         GetRollouts.Map(routes);
         WatchRollout.Map(routes);
     }

@@ -29,7 +29,7 @@ public sealed class CommandingARollout
     [Fact]
     public void Repeating_a_command_records_nothing()
     {
-        Assert.Empty(PauseRollout.Decide(Rollout(RolloutPhase.Paused), Asked).Events);
+        Assert.Empty(PauseRollout.Decide(Paused(PauseCauses.Asked), Asked).Events);
         Assert.Empty(ResumeRollout.Decide(Rollout(RolloutPhase.Applying), Asked).Events);
         Assert.Empty(RollBackRollout.Decide(Rollout(RolloutPhase.RolledBack), Asked).Events);
         Assert.Empty(HaltRollout.Decide(Rollout(RolloutPhase.Halted), Asked).Events);
@@ -54,6 +54,13 @@ public sealed class CommandingARollout
 
         Assert.Equal("rollout.no_targets", decision.Refusal?.Code);
         Assert.Contains("build-id aa", decision.Refusal?.Detail, StringComparison.Ordinal);
+    }
+
+    private static Rollout Paused(params string[] causes)
+    {
+        var rollout = Rollout(RolloutPhase.Paused);
+        rollout.Pauses.AddRange(causes.Select(cause => new PauseCause(cause, $"held by {cause}", "anna", Noon)));
+        return rollout;
     }
 
     private static Rollout Rollout(RolloutPhase phase, int epoch = 1) => new() { Id = Guid.CreateVersion7(), Name = "r", Phase = phase, Epoch = epoch, CurrentRing = 0, Rings = [new Ring { Name = "canary" }] };
