@@ -1,6 +1,8 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Planning;
 using Hotpatch.Rollouts.Policies;
+using Hotpatch.Rollouts.Simulation;
 using Hotpatch.Rollouts.Saga;
 using JasperFx.Events.Projections;
 using Marten;
@@ -39,7 +41,7 @@ public sealed class RolloutsPart : ServicePart
     }
 
     public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
-        services.AddHostedService<Timekeeper>().AddScoped<Surroundings>();
+        services.AddHostedService<Timekeeper>().AddScoped<Surroundings>().AddSingleton<Membership>().AddHostedService<JoinByTheClock>();
 
     public override void ConfigureBus(IBusRegistrationConfigurator bus)
     {
@@ -47,11 +49,16 @@ public sealed class RolloutsPart : ServicePart
         bus.AddConsumer<KeepFleet, KeepFleetDefinition>();
         bus.AddConsumer<KeepPatches, KeepPatchesDefinition>();
         bus.AddConsumer<KeepPolicy, KeepPolicyDefinition>();
+        bus.AddConsumer<JoinOnReport, JoinOnReportDefinition>();
+        bus.AddConsumer<LeaveWithEndpoint, LeaveWithEndpointDefinition>();
     }
 
     public override void MapRoutes(IEndpointRouteBuilder routes)
     {
         PlanRollout.Map(routes);
+        GetPlan.Map(routes);
+        AmendPlan.Map(routes);
+        SimulateRollout.Map(routes);
         StartRollout.Map(routes);
         PauseRollout.Map(routes);
         ResumeRollout.Map(routes);
