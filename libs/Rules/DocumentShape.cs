@@ -69,7 +69,7 @@ public static class DocumentShape
             else if (!TakesNull(property)) found.Add(new DocumentProblem(Below(path, property.Name), "A value is needed here."));
         }
         foreach (var property in info.Properties)
-            if (property.AssociatedParameter is { HasDefaultValue: false } && !seen.Contains(property.Name))
+            if (property.AssociatedParameter is { HasDefaultValue: false, IsNullable: false } && !seen.Contains(property.Name))
                 found.Add(new DocumentProblem(Below(path, property.Name), $"This key is missing; it takes {Expected(Strict.GetTypeInfo(property.PropertyType))}."));
     }
 

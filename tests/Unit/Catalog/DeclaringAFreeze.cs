@@ -18,7 +18,7 @@ public sealed class DeclaringAFreeze
     [InlineData("2027-03-27T18:00", "2027-03-28T18:00", "P1D")]
     [InlineData("2027-03-27T18:00", "2027-03-28T06:00", "PT11H")]            // the night in which an hour is left out
     [InlineData("2027-10-30T18:00", "2027-10-31T06:00", "PT13H")]            // and the one in which it comes twice
-    [InlineData("2026-12-20T18:00:00", "2026-12-20T18:00:01", "PT1S")]
+    [InlineData("2026-12-20T18:00:00", "2026-12-20T18:01:30", "PT1M30S")]
     public void Lasts_until_the_wall_clock_shows_its_end(string from, string until, string duration)
     {
         var window = Declared(Holidays with { From = from, Until = until }).Window;
