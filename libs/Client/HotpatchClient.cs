@@ -41,6 +41,25 @@ public sealed class HotpatchClient : IDisposable
     public Task<RefusalDetails[]> Refusals(CancellationToken ct) => Get<RefusalDetails[]>("catalog", "refusals", ct);
     public Task RevokePatch(string reference, string reason, CancellationToken ct) => Post("catalog", $"patches/{Escape(reference)}/revoke", JsonContent.Create(new ReasonRequest(reason), options: ContractJson.Options), null, ct);
 
+    public Task<PatchDetails> BlockPatch(string reference, string reason, bool rollBack, CancellationToken ct) => Ask<PatchDetails>("catalog", $"patches/{Escape(reference)}/block", new BlockPatchRequest(reason, rollBack), ct);
+    public Task<PatchDetails> UnblockPatch(string reference, string reason, CancellationToken ct) => Ask<PatchDetails>("catalog", $"patches/{Escape(reference)}/unblock", new ReasonRequest(reason), ct);
+
+    /// <param name="version">Null = the one in force.</param>
+    public Task<PolicyDetails> Policy(int? version, CancellationToken ct) => Get<PolicyDetails>("catalog", version is null ? "policy" : $"policy/{version}", ct);
+    public Task<PolicyDetails[]> PolicyHistory(CancellationToken ct) => Get<PolicyDetails[]>("catalog", "policy/history", ct);
+    public Task<PolicyDifference> PolicyDifference(int? from, int? to, CancellationToken ct) => Get<PolicyDifference>("catalog", $"policy/diff{Query(("from", from?.ToString()), ("to", to?.ToString()))}", ct);
+    public Task<PolicyDetails> PublishPolicy(PublishPolicyRequest request, bool dryRun, int? ifVersion, CancellationToken ct) => Ask<PolicyDetails>("catalog", $"policy?dryRun={(dryRun ? "true" : "false")}", request, ct, ifVersion);
+
+    public Task<WaiverDetails[]> Waivers(CancellationToken ct) => Get<WaiverDetails[]>("catalog", "waivers", ct);
+    public Task<WaiverDetails> GrantWaiver(GrantWaiverRequest request, CancellationToken ct) => Ask<WaiverDetails>("catalog", "waivers", request, ct);
+    public Task<WaiverDetails> RevokeWaiver(string reference, string reason, CancellationToken ct) => Ask<WaiverDetails>("catalog", $"waivers/{Escape(reference)}/revoke", new ReasonRequest(reason), ct);
+    public Task<HoldDetails[]> Holds(CancellationToken ct) => Get<HoldDetails[]>("catalog", "holds", ct);
+    public Task<HoldDetails> PlaceHold(PlaceHoldRequest request, CancellationToken ct) => Ask<HoldDetails>("catalog", "holds", request, ct);
+    public Task<HoldDetails> LiftHold(string reference, string reason, CancellationToken ct) => Ask<HoldDetails>("catalog", $"holds/{Escape(reference)}/lift", new ReasonRequest(reason), ct);
+    public Task<FreezeDetails[]> Freezes(CancellationToken ct) => Get<FreezeDetails[]>("catalog", "freezes", ct);
+    public Task<FreezeDetails> DeclareFreeze(DeclareFreezeRequest request, CancellationToken ct) => Ask<FreezeDetails>("catalog", "freezes", request, ct);
+    public Task<FreezeDetails> LiftFreeze(string reference, string reason, CancellationToken ct) => Ask<FreezeDetails>("catalog", $"freezes/{Escape(reference)}/lift", new ReasonRequest(reason), ct);
+
     /// <returns>The patch, and whether it was new.</returns>
     public async Task<(PatchDetails Patch, bool Created)> PublishPatch(byte[] package, CancellationToken ct)
     {
@@ -91,6 +110,11 @@ public sealed class HotpatchClient : IDisposable
             await Task.Delay(WatchPause, ct);
         }
     }
+
+    /// <param name="verb">approve or deny.</param>
+    /// <param name="planDigest">Digest of the plan that was read: another one by now is refused.</param>
+    public Task<RolloutDetails> DecideRollout(string reference, string verb, string reason, string? planDigest, CancellationToken ct) =>
+        Ask<RolloutDetails>("rollouts", $"rollouts/{Escape(reference)}/{verb}", new ApprovalRequest(reason, planDigest), ct);
 
     // ---- gateway
     public Task<EndpointDetails[]> Endpoints(CancellationToken ct) => Endpoints(all: false, ct);
@@ -145,6 +169,12 @@ public sealed class HotpatchClient : IDisposable
     private async Task<T> Get<T>(string service, string path, CancellationToken ct)
     {
         using var answer = await Send(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_options.AddressOf(service), path)), service, Reading, ct);
+        return await Read<T>(answer, ct);
+    }
+
+    private async Task<T> Ask<T>(string service, string path, object request, CancellationToken ct, long? ifVersion = null)
+    {
+        using var answer = await Post(service, path, JsonContent.Create(request, request.GetType(), options: ContractJson.Options), ifVersion, ct);
         return await Read<T>(answer, ct);
     }
 

@@ -22,6 +22,7 @@ internal static class RolloutCommand
             Verb("start", "Begin a planned rollout", asks: false), Verb("pause", "Let no further endpoint begin", asks: false),
             Verb("resume", "Go on where it stood; the open ring's gate is judged again", asks: false), Verb("promote", "Open the next ring without the gate's consent", asks: true),
             Verb("rollback", "Take the patch out of every endpoint it reached, without a restart", asks: true), Verb("halt", "End it for good; patched endpoints stay patched", asks: true),
+            ApprovalCommand.Make("approve"), ApprovalCommand.Make("deny"),
         };
         command.Aliases.Add("ro");
         return command;
