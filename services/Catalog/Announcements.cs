@@ -9,5 +9,5 @@ namespace Hotpatch.Catalog;
 public sealed class Announcements(IBus bus, ILogger<Announcements> log) : Announcer("catalog", CatalogPart.Facts, bus, log)
 {
     protected override IEnumerable<Announcement> Announce(IReadOnlyList<IEvent> page) =>
-        page.Where(stored => stored.Data is PatchPublished or PatchRevoked).Select(Each);
+        page.Where(stored => stored.Data is not PackageRefused).Select(Each);
 }

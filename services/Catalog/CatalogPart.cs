@@ -5,7 +5,7 @@ using Marten;
 
 namespace Hotpatch.Catalog;
 
-/// <summary>Which patches exist, and who vouches for them.</summary>
+/// <summary>Which patches exist and who vouches for them; and the policy that rollouts of them keep to.</summary>
 public sealed class CatalogPart : ServicePart
 {
     public override string Name => "catalog";
@@ -22,6 +22,9 @@ public sealed class CatalogPart : ServicePart
     {
         options.Projections.Add<PatchViewProjection>(ProjectionLifecycle.Inline);
         options.Projections.Add<RefusalViewProjection>(ProjectionLifecycle.Inline);
+        options.Projections.Add<WaiverViewProjection>(ProjectionLifecycle.Inline);
+        options.Projections.Add<HoldViewProjection>(ProjectionLifecycle.Inline);
+        options.Projections.Add<FreezeViewProjection>(ProjectionLifecycle.Inline);
         options.Schema.For<PatchView>().Duplicate(view => view.Name).Duplicate(view => view.Digest).DocumentAlias("patch_view");
         options.Schema.For<RefusalView>().DocumentAlias("refusal_view");
         options.Schema.For<PatchName>().Identity(name => name.Id).DocumentAlias("patch_name");
@@ -39,8 +42,21 @@ public sealed class CatalogPart : ServicePart
     {
         PublishPatch.Map(routes);
         RevokePatch.Map(routes);
+        BlockPatch.Map(routes);
+        UnblockPatch.Map(routes);
         FindPatches.Map(routes);
         DownloadPackage.Map(routes);
+        PublishPolicy.Map(routes);
+        GetPolicy.Map(routes);
+        GrantWaiver.Map(routes);
+        RevokeWaiver.Map(routes);
+        FindWaivers.Map(routes);
+        PlaceHold.Map(routes);
+        LiftHold.Map(routes);
+        FindHolds.Map(routes);
+        DeclareFreeze.Map(routes);
+        LiftFreeze.Map(routes);
+        FindFreezes.Map(routes);
     }
 }
 

@@ -35,4 +35,23 @@ public static class FindPatches
             ? await session.Query<PatchView>().FirstOrDefaultAsync(view => view.Name == name && view.Level == level, ct)
             : null;
     }
+
+    /// <summary>Whether <paramref name="name"/> is that of a published patch, of whatever level.</summary>
+    public static async Task<bool> IsKnown(IQuerySession session, string? name, CancellationToken ct) =>
+        name is not null && !name.Any(char.IsControl) && await session.Query<PatchView>().AnyAsync(view => view.Name == name, ct);
+
+    /// <summary>What the commands on a published patch share: find it, decide, append under the version decided on, answer with the patch as it is then.</summary>
+    public static async Task<IResult> Change(IDocumentSession session, string reference, Func<PatchView, Decision> decide, CancellationToken ct)
+    {
+        if (await Find(session, reference, ct) is not { } view) return Problems.NotFound("patch", reference);
+        var decision = decide(view);
+        if (decision.Refusal is { } refusal) return Problems.From(refusal);
+        if (decision.Events.Count > 0)
+        {
+            session.Events.Append(view.Id, view.Version + decision.Events.Count, [.. decision.Events]);
+            await session.SaveChangesAsync(ct);
+            foreach (var fact in decision.Events) view.Fold(fact);
+        }
+        return TypedResults.Ok(view.ToDetails());
+    }
 }

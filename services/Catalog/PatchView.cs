@@ -15,9 +15,29 @@ public sealed class PatchView
     public PatchPublished Published { get; set; } = null!;
     public bool Revoked { get; set; }
 
+    /// <summary>The block in force; null when there is none.</summary>
+    public PatchBlocked? Blocked { get; set; }
+
+    /// <summary>Who blocked or revoked it, when and why.</summary>
+    public EndDetails? Stopped { get; set; }
+
+    /// <summary>Version of its stream; published is 1.</summary>
+    public long Version { get; set; } = 1;
+
     public PatchDetails ToDetails() => new(
         Id, Name, Level, Digest, Published.Severity, Published.Advisories, Published.Summary, Published.Targets, Published.PackageBytes, Published.KeyId,
-        Revoked ? "revoked" : "published", Published.By, Published.At);
+        Revoked ? "revoked" : Blocked is not null ? "blocked" : "published", Published.By, Published.At) { Stopped = Stopped };
+
+    public void Fold(object fact)
+    {
+        Version++;
+        switch (fact)
+        {
+            case PatchRevoked revoked: (Revoked, Stopped) = (true, new EndDetails(revoked.Reason, revoked.By, revoked.At)); break;
+            case PatchBlocked blocked: (Blocked, Stopped) = (blocked, new EndDetails(blocked.Reason, blocked.By, blocked.At)); break;
+            case PatchUnblocked: (Blocked, Stopped) = (null, null); break;
+        }
+    }
 }
 
 public sealed partial class PatchViewProjection : SingleStreamProjection<PatchView, Guid>
@@ -26,20 +46,16 @@ public sealed partial class PatchViewProjection : SingleStreamProjection<PatchVi
     {
         IncludeType<PatchPublished>();
         IncludeType<PatchRevoked>();
+        IncludeType<PatchBlocked>();
+        IncludeType<PatchUnblocked>();
     }
 
     public override PatchView? Evolve(PatchView? snapshot, Guid id, IEvent e)
     {
-        switch (e.Data)
-        {
-            case PatchPublished published:
-                return new PatchView { Id = id, Name = published.Name, Level = published.Level, Digest = published.Digest, Published = published };
-            case PatchRevoked when snapshot is not null:
-                snapshot.Revoked = true;
-                return snapshot;
-            default:
-                return snapshot;
-        }
+        if (e.Data is PatchPublished published)
+            return new PatchView { Id = id, Name = published.Name, Level = published.Level, Digest = published.Digest, Published = published };
+        snapshot?.Fold(e.Data);
+        return snapshot;
     }
 }
 

@@ -16,20 +16,13 @@ public static class RevokePatch
     public static async Task<IResult> Handle(
         string reference, ReasonRequest? request, HttpContext http, IDocumentSession session, TimeProvider clock, CancellationToken ct)
     {
-        if (await FindPatches.Find(session, reference, ct) is not { } view) return Problems.NotFound("patch", reference);
-        var decision = Decide(view, request?.Reason, http.Actor(), clock.GetUtcNow());
-        if (decision.Refusal is { } refusal) return Problems.From(refusal);
-        if (decision.Events.Count == 0) return TypedResults.NoContent();
-
-        session.Events.Append(view.Id, 2, [.. decision.Events]);      // published is version 1; two revocations at once: one wins
-        await session.SaveChangesAsync(ct);
-        return TypedResults.NoContent();
+        var answer = await FindPatches.Change(session, reference, patch => Decide(patch, request?.Reason, http.Actor(), clock.GetUtcNow()), ct);
+        return answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK } ? TypedResults.NoContent() : answer;
     }
 
     public static Decision Decide(PatchView patch, string? reason, string by, DateTimeOffset now)
     {
-        if (string.IsNullOrWhiteSpace(reason))
-            return Decision.Refuse("reason.required", "Say why: send {\"reason\": \"...\"} (--reason on the command line). It is what an auditor reads first.", StatusCodes.Status422UnprocessableEntity);
-        return patch.Revoked ? Decision.Nothing : Decision.Record(new PatchRevoked(patch.Id, patch.Digest, reason.Trim(), by, now));
+        if (CommandWords.CheckReason(reason) is { } refusal) return Decision.Refuse(refusal.Code, refusal.Detail, refusal.Status);
+        return patch.Revoked ? Decision.Nothing : Decision.Record(new PatchRevoked(patch.Id, patch.Digest, reason!.Trim(), by, now));
     }
 }
