@@ -95,7 +95,7 @@ public sealed class CarryingARollout : IAsyncLifetime
     [InlineData("""{"patch":"redis-fix","rings":[]}""", 422, "rollout.rings")]
     [InlineData("""{"patch":"redis-fix"}""", 422, "rollout.rings")]
     [InlineData("""{"patch":"redis-fix","rings":[{"name":"all","size":"rest"}],"bakeSeconds":-1}""", 422, "rollout.bake")]
-    [InlineData("""{"patch":"redis-fix","rings":[{"name":"all","size":"rest"}],"target":"zone"}""", 422, "rollout.target")]
+    [InlineData("""{"patch":"redis-fix","rings":[{"name":"all","size":"rest"}],"target":"zone in ("}""", 422, "rollout.target")]
     [InlineData("""{"patch":"redis-fix","rings":[{"name":"all","size":"rest"}],"target":"zone=z"}""", 422, "rollout.no_targets")]
     [InlineData("""{"patch":"redis-fix","rings":[{"name":"all","size":"rest"}],"onFailure":"explode"}""", 400, "request.malformed")]
     [InlineData("""{"patch":7}""", 400, "request.malformed")]
