@@ -79,6 +79,14 @@ public sealed class HotpatchClient : IDisposable
         return await Read<RolloutDetails>(answer, ct);
     }
 
+    public Task<PlanDetails> Plan(string reference, CancellationToken ct) => Get<PlanDetails>("rollouts", $"rollouts/{Escape(reference)}/plan", ct);
+    public Task<PlanDifference> DiffPlan(string reference, PlanRolloutRequest request, CancellationToken ct) => Ask<PlanRolloutRequest, PlanDifference>($"rollouts/{Escape(reference)}/diff", request, ct);
+    public Task<RolloutDetails> AmendPlan(string reference, AmendPlanRequest request, CancellationToken ct) => Ask<AmendPlanRequest, RolloutDetails>($"rollouts/{Escape(reference)}/amend", request, ct);
+
+    /// <param name="reference">A recorded rollout, or null for the plan in the request.</param>
+    public Task<SimulationReport> Simulate(string? reference, SimulateRequest request, CancellationToken ct) =>
+        Ask<SimulateRequest, SimulationReport>(reference is null ? "rollouts/simulate" : $"rollouts/{Escape(reference)}/simulate", request, ct);
+
     /// <param name="verb">start, pause, resume, promote, rollback or halt.</param>
     public async Task<RolloutDetails> CommandRollout(string reference, string verb, string reason, long? ifVersion, CancellationToken ct)
     {
@@ -164,6 +172,12 @@ public sealed class HotpatchClient : IDisposable
     {
         using var answer = await Post("gateway", path, JsonContent.Create(new ReasonRequest(reason), options: ContractJson.Options), null, ct);
         return await Read<EndpointDetails>(answer, ct);
+    }
+
+    private async Task<TAnswer> Ask<TQuestion, TAnswer>(string path, TQuestion question, CancellationToken ct)
+    {
+        using var answer = await Post("rollouts", path, JsonContent.Create(question, options: ContractJson.Options), null, ct);
+        return await Read<TAnswer>(answer, ct);
     }
 
     private async Task<T> Get<T>(string service, string path, CancellationToken ct)

@@ -18,46 +18,13 @@ internal static class RolloutCommand
     {
         var command = new Command("rollout", "Carry a patch through rings of endpoints")
         {
-            Plan(), List(), Get(), Events(), WatchView.Command(Reference),
+            PlanCommand.Plan(), PlanCommand.Diff(Reference), PlanCommand.Amend(Reference, Reason), SimulateCommand.Make(), List(), Get(), Events(), WatchView.Command(Reference),
             Verb("start", "Begin a planned rollout", asks: false), Verb("pause", "Let no further endpoint begin", asks: false),
             Verb("resume", "Go on where it stood; the open ring's gate is judged again", asks: false), Verb("promote", "Open the next ring without the gate's consent", asks: true),
             Verb("rollback", "Take the patch out of every endpoint it reached, without a restart", asks: true), Verb("halt", "End it for good; patched endpoints stay patched", asks: true),
             ApprovalCommand.Make("approve"), ApprovalCommand.Make("deny"),
         };
         command.Aliases.Add("ro");
-        return command;
-    }
-
-    private static Command Plan()
-    {
-        var patch = new Option<string>("--patch") { Description = "Name, name@level, id or digest", Required = true };
-        var rings = new Option<string[]>("--ring") { Description = "NAME:SIZE in order: a count, a share (25%) or rest (repeatable)", Required = true };
-        var name = new Option<string?>("--name") { Description = "Name of the rollout" };
-        var target = new Option<string?>("--target") { Description = "Only endpoints with these labels: key=value,..." };
-        var bake = new Option<string?>("--bake") { Description = "Watch a healthy ring this long before the next (default 60s)" };
-        var budget = new Option<int?>("--failure-budget") { Description = "Endpoints of a ring that may fail (default 0)" };
-        var success = new Option<double?>("--success") { Description = "Percent of a ring that must be healthy (default 100)" };
-        var deadline = new Option<string?>("--deadline") { Description = "How long a ring waits for silent endpoints (default 10m)" };
-        var onFailure = new Option<string?>("--on-failure") { Description = "rollback (default) or pause" };
-        onFailure.AcceptOnlyFromAmong("rollback", "pause");
-        var seed = new Option<string?>("--seed") { Description = "Fixes who lands in which ring" };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Show the plan, record nothing" };
-        var command = new Command("plan", "Fix the rings, their members and their gates") { patch, rings, name, target, bake, budget, success, deadline, onFailure, seed, dryRun };
-        command.SetAction(async (parsed, ct) =>
-        {
-            var request = new PlanRolloutRequest(
-                parsed.GetValue(patch), [.. parsed.GetValue(rings)!.Select(Parse.Ring)], parsed.GetValue(name), parsed.GetValue(target), Parse.Seconds(parsed.GetValue(bake), "--bake"),
-                parsed.GetValue(budget), parsed.GetValue(success), Parse.Seconds(parsed.GetValue(deadline), "--deadline"),
-                parsed.GetValue(onFailure) switch { "pause" => OnFailure.Pause, "rollback" => OnFailure.RollBack, _ => null }, parsed.GetValue(seed));
-            using var client = GlobalOptions.Client(parsed);
-            var plan = await client.PlanRollout(request, parsed.GetValue(dryRun), ct);
-            await Show(parsed, client, plan, ct);
-            if (!GlobalOptions.IsJson(parsed))
-                Output.Fields(
-                    ("seed", Output.Text(plan.Seed)), ("members", plan.MembershipDigest),
-                    ("next", parsed.GetValue(dryRun) ? "the same without --dry-run" : $"hotpatch rollout start {plan.Name} --reason ..."));
-            return ExitCodes.Ok;
-        });
         return command;
     }
 

@@ -78,6 +78,7 @@ public static class Simulator
         if (plan.Gate.Metrics is { Count: > 0 } || plan.Rings.Any(ring => ring.Gate?.Metrics is { Count: > 0 })) yield return "Metric checks are taken to agree.";
         if (plan.Terms?.Windows is { Count: > 0 }) yield return "Maintenance windows are taken to be open.";
         if (plan.Terms?.Approval is not null || plan.Rings.Any(ring => ring.PauseAfter)) yield return "People are taken to agree at once.";
+        if (plan.Terms?.Orders?.ProbeSeconds is { Count: > 0 }) yield return "Probe times are not played; an apply time that has them in it is.";
         if (plan.Terms?.Dynamic == true) yield return "Nobody joins on the way.";
         if (prepared.Correlated.Length > 0) yield return "The smallest canary holds for failures that do not go together; where a whole label value fails, a ring needs that value in it (stratify) more than it needs size.";
         foreach (var label in prepared.Correlated.Where(label => label.Count == 0)) yield return "A correlated label is on no endpoint of the plan, so it fails nobody.";
