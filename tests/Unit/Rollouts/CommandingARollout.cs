@@ -1,5 +1,7 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Planning;
+using Hotpatch.Rollouts.Policies;
 using Xunit;
 
 namespace Hotpatch.Tests.Unit.Rollouts;
@@ -50,10 +52,10 @@ public sealed class CommandingARollout
         var patch = new KnownPatch { Name = "p", BuildIds = ["aa"] };
         var fleet = new[] { new FleetMember { Id = Guid.CreateVersion7(), Name = "web-1", BuildIds = ["bb"] } };
 
-        var decision = PlanRollout.Decide(Guid.CreateVersion7(), new("p", [new("all", "rest")]), patch, fleet, "s", "p-r1", "anna", Noon);
+        var draft = Planner.Make(new("p", [new("all", "rest")]), new PlanGround(patch, fleet, InForce.Nothing(Noon)), new PlanIdentity(Guid.CreateVersion7(), "p-r1", "s", "anna", Noon));
 
-        Assert.Equal("rollout.no_targets", decision.Refusal?.Code);
-        Assert.Contains("build-id aa", decision.Refusal?.Detail, StringComparison.Ordinal);
+        Assert.Equal("rollout.no_targets", Assert.Single(draft.Problems).Code);
+        Assert.Contains("build-id aa", draft.Problems[0].Detail, StringComparison.Ordinal);
     }
 
     private static Rollout Paused(params string[] causes)
