@@ -38,6 +38,14 @@ internal static partial class Parse
             : throw Usage($"'{text}' is not an instant. Write 2026-11-20T10:00:00Z, or how long ago: -5m.", "usage.instant");
     }
 
+    /// <summary>An instant to come (ISO 8601, UTC unless it says otherwise), or how long from now: <c>30d</c>.</summary>
+    public static DateTimeOffset Later(string text, string option, TimeProvider clock)
+    {
+        if (DurationPattern().IsMatch(text)) return clock.GetUtcNow().AddSeconds(Seconds(text, option)!.Value);
+        return text.Length >= 10 && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
+            ? at : throw Usage($"{option} '{text}' is not an instant. Write 2027-03-01T00:00:00Z, or how long from now: 30d.", "usage.instant");
+    }
+
     /// <summary><c>NAME=tcp:PORT:SEND:EXPECT</c>; port 0 is the lowest one the process listens on; \r, \n, \t and \\ are understood.</summary>
     public static HealthProbe Probe(string text)
     {

@@ -5,7 +5,7 @@ using Hotpatch.Cli.Commands;
 var root = new RootCommand("Hotpatch: security patches into running processes, ring by ring, without a restart.")
 {
     KeyCommand.Make(), BuildCommand.Make(), PackageCommands.Sign(), PackageCommands.Inspect(), PackageCommands.Publish(), PatchCommand.Make(),
-    RolloutCommand.Make(), EndpointCommand.Make(), ComplianceCommands.Compliance(), ComplianceCommands.Why(), AuditCommand.Make(),
+    RolloutCommand.Make(), EndpointCommand.Make(), ComplianceCommands.Compliance(), WhyCommand.Make(), AuditCommand.Make(),
     LocalCommands.Apply(), LocalCommands.Status(), LocalCommands.RollBack(), LocalCommands.Attest(), DoctorCommand.Make(), ExitCodes.Command(),
 };
 GlobalOptions.AddTo(root);

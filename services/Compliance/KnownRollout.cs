@@ -1,5 +1,6 @@
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Rollouts;
+using Hotpatch.Rules;
 
 namespace Hotpatch.Compliance;
 
@@ -42,6 +43,10 @@ public sealed class KnownRollout
     public DateTimeOffset? StartAt { get; private set; }
     public DateTimeOffset? BakeUntil { get; private set; }
     public RingOpened? LastOpened { get; private set; }
+
+    /// <summary>Windows that hold all of it, and those that each endpoint of the open ring keeps in its own zone.</summary>
+    public MaintenanceCalendar Windows { get; private set; } = new([]);
+    public MaintenanceCalendar EndpointWindows { get; private set; } = new([]);
 
     /// <summary>How often the Gateway let an endpoint begin; 0 of rollouts from before there were permits.</summary>
     public int Permits { get; private set; }
@@ -107,6 +112,7 @@ public sealed class KnownRollout
             case RingOpened opened:
                 Enter("applying", null);
                 (OpenedRings, LastOpened, BakeUntil) = (Math.Max(OpenedRings, opened.Ring + 1), opened, null);
+                EndpointWindows = new MaintenanceCalendar(opened.Windows ?? []);
                 Log(at, $"ring {opened.RingName} opened for {opened.Endpoints.Count} endpoints");
                 break;
             case BakeStarted bake: Enter("baking", null); BakeUntil = bake.Until; break;
@@ -139,6 +145,7 @@ public sealed class KnownRollout
     private void TakePlan(RolloutPlanned plan)
     {
         Plan = plan;
+        Windows = new MaintenanceCalendar(MaintenanceCalendar.Split(plan.Terms?.Windows ?? []).Rollout);
         _ringOf.Clear();
         _leftOut.Clear();
         for (var ring = 0; ring < plan.Rings.Count; ring++)

@@ -42,8 +42,8 @@ internal static class Outcomes
         {
             OrderResult.Unhealthy when standing.TakenOutByAgent => new("rolled_back_by_agent", $"The patched process failed its health probe, and the agent took the patch out by itself: {standing.ResultReason}"),
             OrderResult.Unhealthy => new("unhealthy", $"The patched process failed its health probe: {standing.ResultReason}"),
-            OrderResult.Refused => new("refused", standing.ResultReason ?? "The endpoint refused the patch.", Owner: OwnerOf(standing.LastTrouble?.Code)),
-            OrderResult.Faulted => new("faulted", standing.ResultReason ?? "Applying failed."),
+            OrderResult.Refused => new("refused", $"The endpoint refused the patch{Because(standing)}", Owner: OwnerOf(standing.LastTrouble?.Code)),
+            OrderResult.Faulted => new("faulted", $"Applying failed{Because(standing)}"),
             OrderResult.TimedOut => new("timed_out", "It was permitted to begin, and nothing was heard of it in its time."),
             OrderResult.Cancelled => new("cancelled", $"Its order was taken back before it began: {standing.ResultReason}"),
             null when patched == 0 => null,
@@ -52,6 +52,8 @@ internal static class Outcomes
             _ => new("process_exited", "The patched process ended; a new one runs the old code until the agent has patched it."),
         };
     }
+
+    private static string Because(Standing standing) => standing.ResultReason is { } reason ? $": {reason}" : standing.LastTrouble is { } trouble ? $" ({trouble.Code}): {trouble.Reason}" : ".";
 
     private static string Cause(FleetState fleet, Standing standing) =>
         fleet.Rollouts.GetValueOrDefault(standing.LatestRollout) is { } rollout ? $"rollout {rollout.Name}, {rollout.Reason}" : "by an order";

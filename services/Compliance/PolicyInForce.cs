@@ -9,9 +9,14 @@ public sealed class PolicyInForce
     private readonly Dictionary<Guid, (WaiverGranted Fact, LabelExpression? Means)> _waivers = [];
     private readonly Dictionary<Guid, (HoldPlaced Fact, LabelExpression? Means)> _holds = [];
     private readonly Dictionary<Guid, FreezeDeclared> _freezes = [];
+    private MaintenanceCalendar? _calendar;
 
     public PolicyPublished? Published { get; private set; }
     public int? SilentAfterSeconds => Published?.Policy.SilentAfterSeconds;
+
+    /// <summary>All freezes together.</summary>
+    public MaintenanceCalendar FreezeCalendar => _calendar ??= new MaintenanceCalendar([.. Freezes.Select(freeze => freeze.Window)]);
+
     public IEnumerable<FreezeDeclared> Freezes => _freezes.Values.OrderBy(freeze => freeze.Name, StringComparer.Ordinal);
 
     /// <returns>False of a fact that is none of the policy's.</returns>
@@ -24,8 +29,8 @@ public sealed class PolicyInForce
             case WaiverRevoked revoked: _waivers.Remove(revoked.WaiverId); return true;
             case HoldPlaced placed: _holds[placed.HoldId] = (placed, Read(placed.Target)); return true;
             case HoldLifted lifted: _holds.Remove(lifted.HoldId); return true;
-            case FreezeDeclared declared: _freezes[declared.FreezeId] = declared; return true;
-            case FreezeLifted lifted: _freezes.Remove(lifted.FreezeId); return true;
+            case FreezeDeclared declared: (_freezes[declared.FreezeId], _calendar) = (declared, null); return true;
+            case FreezeLifted lifted: _freezes.Remove(lifted.FreezeId); _calendar = null; return true;
             default: return false;
         }
     }

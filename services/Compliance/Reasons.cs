@@ -81,6 +81,7 @@ public static class Reasons
         new("paused.freeze", Postures.NonCompliant, Nobody, "Nothing: it goes on by itself when the freeze is over.", "hotpatch rollout get {rollout}"),
         new("paused.window_closed", Postures.NonCompliant, Nobody, "Nothing: it goes on by itself when a window opens.", "hotpatch rollout get {rollout}"),
         new("ring_not_open", Postures.NonCompliant, Nobody, "Nothing: the ring opens when the gate of the one before has passed and baked.", "hotpatch rollout watch {rollout}"),
+        new("window_closed", Postures.NonCompliant, Nobody, "Nothing: it begins when its window opens.", Look),
         new("waiting_permit", Postures.NonCompliant, Nobody, "Nothing, if the agent is connected: it begins when its turn comes.", Look),
         new("order_open", Postures.NonCompliant, EndpointOwner, "See whether the agent is connected.", Look),
         new("not_in_rollout", Postures.NonCompliant, Operator, "Plan a rollout that has it.", Plan),

@@ -1,5 +1,4 @@
 using Hotpatch.Contracts;
-using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 
 namespace Hotpatch.Compliance;
@@ -22,7 +21,7 @@ internal static class Waiting
                 : new("not_in_rollout", $"Rollout {rollout.Name} no longer includes the endpoint.");
             yield break;
         }
-        foreach (var finding in OfMember(fleet, rollout, endpoint, standing)) yield return finding with { Rollout = rollout.Name };
+        foreach (var finding in OfMember(fleet, rollout, endpoint, standing, at)) yield return finding with { Rollout = rollout.Name };
     }
 
     // The plan's own word, unless what it left the endpoint out for is over.
@@ -37,7 +36,7 @@ internal static class Waiting
         return new(known ? left.Code : "left_out", $"Rollout {rollout.Name} leaves it out: {reasons}", Owner: left.Owner);
     }
 
-    private static IEnumerable<Finding> OfMember(FleetState fleet, KnownRollout rollout, KnownEndpoint endpoint, Standing? standing)
+    private static IEnumerable<Finding> OfMember(FleetState fleet, KnownRollout rollout, KnownEndpoint endpoint, Standing? standing, DateTimeOffset at)
     {
         var ring = rollout.RingOf(endpoint.Id);
         var name = rollout.Plan.Rings.ElementAtOrDefault(ring)?.Name ?? $"{ring + 1}";
@@ -57,22 +56,31 @@ internal static class Waiting
             case "completed": yield return new("rollout_over", $"Rollout {rollout.Name} has ended, and the endpoint is not all patched."); break;
             default:
                 foreach (var pause in rollout.Pauses.Where(_ => !ordered || standing!.Result is null || ring >= rollout.OpenedRings))
-                    yield return new($"paused.{pause.Cause}", $"Rollout {rollout.Name} stands still {where} since {PostureRule.Minute(pause.At)} ({pause.By}): {pause.Reason}");
+                    yield return new($"paused.{pause.Cause}", $"Rollout {rollout.Name} stands still {where} since {PostureRule.Minute(pause.At)} ({pause.By}): {pause.Reason}{Opens(fleet, rollout, pause, at)}");
                 if (ring >= rollout.OpenedRings) yield return new("ring_not_open", $"Ring {name} of rollout {rollout.Name} has not opened yet{Progress(rollout)}.");
-                else if (!ordered || standing!.Result is null) yield return Ordered(rollout, name, ordered ? standing : null, endpoint);
+                else if (!ordered || standing!.Result is null) yield return Ordered(rollout, name, ordered ? standing : null, endpoint, at);
                 else yield return new("rollout_over", $"Rollout {rollout.Name} is done with this endpoint, and it is not all patched.");
                 break;
         }
     }
 
-    private static Finding Ordered(KnownRollout rollout, string ring, Standing? standing, KnownEndpoint endpoint)
+    private static Finding Ordered(KnownRollout rollout, string ring, Standing? standing, KnownEndpoint endpoint, DateTimeOffset at)
     {
-        if (standing?.PermittedUntil is { } until) return new("order_open", $"Permitted to begin until {PostureRule.Minute(until)}, and it has not ended the order; it may be offline.");
-        if (standing is not null && rollout.Permits > 0)
-            return new("waiting_permit", $"Its order is laid out since {PostureRule.Minute(standing.OrderedAt!.Value)} and waits for its turn: {PostureRule.Count(rollout.Permits, "permit was", "permits were")} given so far{Limits(rollout)}{Windows(rollout, endpoint)}.");
-        return new("order_open", standing is null
-            ? $"Ring {ring} of rollout {rollout.Name} is open, and the order is being laid out."
-            : $"The patch was offered at {PostureRule.Minute(standing.OrderedAt!.Value)} and the endpoint has not ended the order; it may be offline{Windows(rollout, endpoint)}.");
+        if (standing is null) return new("order_open", $"Ring {ring} of rollout {rollout.Name} is open, and the order is being laid out.");
+        if (standing.PermittedUntil is { } until) return new("order_open", $"Permitted to begin until {PostureRule.Minute(until)}, and it has not ended the order; it may be offline.");
+        var zone = endpoint.Labels.GetValueOrDefault(Traits.TimeZone) ?? endpoint.Traits?.GetValueOrDefault(Traits.TimeZone);
+        if (rollout.EndpointWindows.At(at, zone) is { Open: false } closed)
+            return new("window_closed", $"Its order is laid out since {PostureRule.Minute(standing.OrderedAt!.Value)} and may not begin now ({closed.Because}, by the clock of {zone ?? "its zone, which is not known"}){(closed.Changes is { } opens ? $"; it may from {PostureRule.Minute(opens)}" : "")}.");
+        return rollout.Permits > 0
+            ? new("waiting_permit", $"Its order is laid out since {PostureRule.Minute(standing.OrderedAt!.Value)} and waits for its turn: {PostureRule.Count(rollout.Permits, "permit was", "permits were")} given so far{Limits(rollout)}.")
+            : new("order_open", $"The patch was offered at {PostureRule.Minute(standing.OrderedAt!.Value)} and the endpoint has not ended the order; it may be offline.");
+    }
+
+    // A pause from outside ends by itself: when, as far as windows and freezes tell.
+    private static string Opens(FleetState fleet, KnownRollout rollout, Pause pause, DateTimeOffset at)
+    {
+        var calendar = pause.Cause switch { "window_closed" => rollout.Windows, "freeze" => fleet.Policy.FreezeCalendar, _ => null };
+        return calendar?.At(at, null) is { Open: false, Changes: { } changes } ? $" It may go on from {PostureRule.Minute(changes)}." : "";
     }
 
     private static string Progress(KnownRollout rollout) => rollout switch
@@ -83,15 +91,6 @@ internal static class Waiting
     };
 
     private static string Limits(KnownRollout rollout) => rollout.LastOpened?.Limits?.MaxInFlight is { } max ? $", at most {max} are in flight at once" : "";
-
-    // The rollout's own windows pause it; those in the endpoints' zones are kept one by one, and only their names are known here.
-    private static string Windows(KnownRollout rollout, KnownEndpoint endpoint)
-    {
-        var windows = rollout.LastOpened?.Windows?.Where(window => window.Zone == "endpoint").ToList() ?? [];
-        if (windows.Count == 0) return "";
-        var zone = endpoint.Labels.GetValueOrDefault(Traits.TimeZone) ?? endpoint.Traits?.GetValueOrDefault(Traits.TimeZone);
-        return $"; it begins {string.Join(" and ", windows.Select(window => $"{(window.Kind == WindowKind.Allow ? "inside" : "outside")} {window.Name}"))}, by the clock of {zone ?? "its zone, which is not known"}";
-    }
 
     private static string Freezes(FleetState fleet) => fleet.Policy.Freezes.ToList() is { Count: > 0 } freezes ? $", unless a freeze holds it then ({string.Join(", ", freezes.Select(freeze => freeze.Name))})" : "";
 }

@@ -50,6 +50,6 @@ internal static class PatchCommand
                 table => table.AddColumns("at", "code", "reason", "by"),
                 refusal => [Output.Instant(refusal.At), Output.Text(refusal.Code), Output.Text(refusal.Reason), Output.Text(refusal.By)]);
         });
-        return new Command("patch", "The catalogue") { list, get, revoke, refusals };
+        return new Command("patch", "The catalogue") { list, get, PatchRollback.Make(reference, reason), revoke, refusals };
     }
 }
