@@ -87,11 +87,21 @@ public sealed class HotpatchClient : IDisposable
     public Task<SimulationReport> Simulate(string? reference, SimulateRequest request, CancellationToken ct) =>
         Ask<SimulateRequest, SimulationReport>(reference is null ? "rollouts/simulate" : $"rollouts/{Escape(reference)}/simulate", request, ct);
 
-    /// <param name="verb">start, pause, resume, promote, rollback or halt.</param>
-    public async Task<RolloutDetails> CommandRollout(string reference, string verb, string reason, long? ifVersion, CancellationToken ct)
+    /// <param name="verb">start, pause, resume, promote, rollback, halt, retry, expedite or amend-gate.</param>
+    /// <param name="ifVersion">Refused (412) when the rollout is at another version; null = whatever it is at.</param>
+    public async Task<RolloutDetails> CommandRollout(string reference, string verb, RolloutOrder order, long? ifVersion, CancellationToken ct)
     {
-        using var answer = await Post("rollouts", $"rollouts/{Escape(reference)}/{verb}", JsonContent.Create(new ReasonRequest(reason), options: ContractJson.Options), ifVersion, ct);
+        using var answer = await Post("rollouts", $"rollouts/{Escape(reference)}/{verb}", JsonContent.Create(order, options: ContractJson.Options), ifVersion, ct);
         return await Read<RolloutDetails>(answer, ct);
+    }
+
+    public Task<MemberDetails[]> RolloutMembers(string reference, CancellationToken ct) => Get<MemberDetails[]>("rollouts", $"rollouts/{Escape(reference)}/members", ct);
+    public Task<VerdictCheck[]> RolloutVerdicts(string reference, CancellationToken ct) => Get<VerdictCheck[]>("rollouts", $"rollouts/{Escape(reference)}/verdicts", ct);
+
+    public async Task<WhatIfAnswer> WhatIf(string reference, WhatIfRequest request, CancellationToken ct)
+    {
+        using var answer = await Post("rollouts", $"rollouts/{Escape(reference)}/what-if", JsonContent.Create(request, options: ContractJson.Options), null, ct);
+        return await Read<WhatIfAnswer>(answer, ct);
     }
 
     /// <summary>Every state of a rollout from now on; ends when the rollout has ended.</summary>
@@ -140,6 +150,9 @@ public sealed class HotpatchClient : IDisposable
 
     public Task<EndpointWhy> Why(string endpoint, string? patch, DateTimeOffset? at, CancellationToken ct) =>
         Get<EndpointWhy>("compliance", $"compliance/endpoints/{Escape(endpoint)}{Query(("patch", patch), ("at", at?.ToString("O")))}", ct);
+
+    public Task<WhyAll> WhyAll(string? patch, DateTimeOffset? at, CancellationToken ct) =>
+        Get<WhyAll>("compliance", $"compliance/reasons{Query(("patch", patch), ("at", at?.ToString("O")))}", ct);
 
     public Task<AuditView> Audit(DateTimeOffset at, CancellationToken ct) => Get<AuditView>("compliance", $"audit{Query(("at", at.ToString("O")))}", ct);
     public Task<LedgerEntry[]> Ledger(long after, int limit, CancellationToken ct) => Get<LedgerEntry[]>("compliance", $"ledger?after={after}&limit={limit}", ct);

@@ -65,10 +65,10 @@ internal static class Output
     /// <summary>A state as icon, word and colour: never the colour alone.</summary>
     public static string State(string state) => state switch
     {
-        "completed" or "compliant" or "healthy" or "published" or "pass" or "connected" or "active" => $"[green]✔ {state}[/]",
+        "completed" or "compliant" or "healthy" or "published" or "pass" or "connected" or "active" or "updated" => $"[green]✔ {state}[/]",
         "applying" or "baking" or "started" or "rollingBack" or "wait" => $"[blue]◐ {state}[/]",
-        "paused" or "planned" or "inconclusive" or "promoted" or "blocked" or "waiting" => $"[yellow]‖ {state}[/]",
-        "failed" or "rolledBack" or "halted" or "nonCompliant" or "unhealthy" or "faulted" or "refused" or "revoked" or "fail" or "rollbackFaulted" => $"[red]✖ {state}[/]",
+        "paused" or "planned" or "inconclusive" or "promoted" or "blocked" or "waiting" or "waived" or "scheduled" or "unknown" => $"[yellow]‖ {state}[/]",
+        "failed" or "rolledBack" or "halted" or "nonCompliant" or "unhealthy" or "faulted" or "refused" or "revoked" or "fail" or "rollbackFaulted" or "timedOut" or "updateFailed" or "denied" or "superseded" => $"[red]✖ {state}[/]",
         _ => $"[grey]◌ {state}[/]",
     };
 

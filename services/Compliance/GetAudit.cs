@@ -13,7 +13,8 @@ public static class GetAudit
         return TypedResults.Ok(await ledger.AsOf(instant, sequence, fleet => View(fleet, instant), ct));
     });
 
+    /// <param name="at">Null = after a ledger entry: then the time of the newest fact is the time of the answer, whenever it is asked.</param>
     public static AuditView View(FleetState fleet, DateTimeOffset? at) => new(
-        fleet.AsOf, at, fleet.Endpoints.Count, [.. fleet.Patches.Values.OrderBy(patch => patch.Published.At).Select(patch => GetCompliance.Coverage(fleet, patch))],
-        [.. fleet.Rollouts.Values.OrderBy(rollout => rollout.ChangedAt).Select(rollout => new AuditRollout(rollout.Id, rollout.Name, rollout.Phase, rollout.CompletedRings, rollout.Rings.Count, rollout.ChangedAt))]);
+        fleet.AsOf, at, fleet.Members.Count(), [.. fleet.Patches.Values.OrderBy(patch => patch.Published.At).Select(patch => GetCompliance.Coverage(fleet, patch, at ?? fleet.Newest ?? DateTimeOffset.MinValue))],
+        [.. fleet.Rollouts.Values.OrderBy(rollout => rollout.ChangedAt).Select(rollout => new AuditRollout(rollout.Id, rollout.Name, rollout.Phase, rollout.CompletedRings, rollout.Plan.Rings.Count, rollout.ChangedAt))]);
 }

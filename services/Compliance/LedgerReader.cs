@@ -6,21 +6,21 @@ namespace Hotpatch.Compliance;
 /// Folds the ledger into the state of the fleet: the present one kept in memory and caught up at each question, a past one folded afresh.
 /// Both are the same fold, so the present, replayed, is the present.
 /// </summary>
-public sealed class LedgerReader(IDocumentStore store) : IDisposable
+public sealed class LedgerReader(IDocumentStore store, TimeProvider clock) : IDisposable
 {
     private const int PageEntries = 2000;
 
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly FleetState _present = new();
 
-    /// <summary>Answers from the present state, up to the newest entry.</summary>
-    public async Task<T> Now<T>(Func<FleetState, T> answer, CancellationToken ct)
+    /// <summary>Answers from the present state, up to the newest entry, and the present time.</summary>
+    public async Task<T> Now<T>(Func<FleetState, DateTimeOffset, T> answer, CancellationToken ct)
     {
         await _gate.WaitAsync(ct);
         try
         {
             await Fold(_present, _ => true, null, ct);
-            return answer(_present);
+            return answer(_present, clock.GetUtcNow());
         }
         finally
         {

@@ -57,10 +57,10 @@ internal sealed class EndpointStreams
         _ids.Add(eventId ?? Guid.CreateVersion7());
         _streams.Add(endpoint.Id);
         _positions.Add(++System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_versions, endpoint.Id));
-        _bodies.Add(_session.Serializer.ToJson(fact));
+        _bodies.Add(_session.DocumentStore.Options.Serializer().ToJson(fact));
         _kinds.Add(kind);
         _names.Add(name);
-        _headers.Add(string.IsNullOrEmpty(traceParent) ? null : _session.Serializer.ToJson(new Dictionary<string, string> { [TraceContext.Header] = traceParent }));
+        _headers.Add(string.IsNullOrEmpty(traceParent) ? null : _session.DocumentStore.Options.Serializer().ToJson(new Dictionary<string, string> { [TraceContext.Header] = traceParent }));
         endpoint.Fold(fact, string.IsNullOrEmpty(traceParent) ? null : traceParent);
         _changed.Add(endpoint);
     }
@@ -83,7 +83,7 @@ internal sealed class EndpointStreams
             changed, changed.Select(id => _versions[id]).ToArray());
         _session.QueueSqlCommand(
             $"update {schema}.mt_doc_endpoint d set data = g.b::jsonb, mt_version = d.mt_version + 1, mt_last_modified = now() from unnest(?::uuid[], ?::text[]) as g(i, b) where d.id = g.i",
-            changed, _changed.Select(endpoint => _session.Serializer.ToJson(endpoint)).ToArray());
+            changed, _changed.Select(endpoint => _session.DocumentStore.Options.Serializer().ToJson(endpoint)).ToArray());
         // What wakes the store's subscriptions within milliseconds (Marten, UseListenNotifyForEventAppends).
         _session.QueueSqlCommand("select pg_notify('mt_events_appended', '')");
     }

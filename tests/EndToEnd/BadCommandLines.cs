@@ -20,7 +20,10 @@ public sealed class BadCommandLines(Machine machine)
         { Usage, "endpoint list --server not-an-address", "config.address" },
         { Usage, "endpoint list --context nope", "config.context" },
         { NotFound, "why nope", "endpoint.not_found" },
-        { Usage, "why", "" },
+        { Usage, "why", "usage.endpoint" },
+        { Usage, "why endpoint-1 --all", "usage.endpoint" },
+        { NotFound, "why --all --patch nope", "patch.not_found" },
+        { Usage, "why --all --at yesterday", "usage.instant" },
         { NotFound, "compliance --patch nope", "patch.not_found" },
         { Usage, "compliance --at yesterday", "usage.instant" },
         { Usage, "audit as-of never", "usage.instant" },
@@ -53,6 +56,22 @@ public sealed class BadCommandLines(Machine machine)
         { NotFound, "rollout rollback nope --reason x --yes", "rollout.not_found" },
         { NotFound, "rollout halt nope --reason x --yes", "rollout.not_found" },
         { Usage, "rollout start nope", "" },
+        { Usage, "rollout start nope --reason x --at sometime", "usage.instant" },
+        { NotFound, "rollout start nope --reason x --at 2h", "rollout.not_found" },
+        { NotFound, "rollout retry nope --reason x", "rollout.not_found" },
+        { NotFound, "rollout expedite nope --reason x --yes", "rollout.not_found" },
+        { Usage, "rollout expedite nope --reason x --yes --bake soon", "usage.duration" },
+        { Usage, "rollout expedite nope --reason x", "usage.confirm" },
+        { Usage, "rollout rollback nope --reason x --scope failed", "usage.confirm" },
+        { Usage, "rollout amend-gate nope --reason x", "usage.gate" },
+        { NotFound, "rollout amend-gate nope --reason x --failure-budget 1", "rollout.not_found" },
+        { NotFound, "rollout members nope", "rollout.not_found" },
+        { NotFound, "rollout verify nope", "rollout.not_found" },
+        { Usage, "rollout what-if nope", "usage.gate" },
+        { NotFound, "rollout what-if nope --bake 1s", "rollout.not_found" },
+        { Usage, "patch rollback nope --reason x", "" },
+        { Usage, "patch rollback nope --reason x --to-level -1", "usage.level" },
+        { NotFound, "patch rollback nope --reason x --to-level 1 --yes", "patch.not_found" },
         { Usage, "apply /etc/passwd --pid 1 --trust /etc", "" },
         { Usage, "apply /etc/passwd --pid nine --trust /etc", "" },
         { NotFound, "status --pid 2147483647", "target.gone" },
@@ -83,7 +102,7 @@ public sealed class BadCommandLines(Machine machine)
     [Fact]
     public void Have_help_for_every_command()
     {
-        foreach (var command in (string[])["", "build", "sign", "inspect", "publish", "patch", "rollout", "rollout plan", "endpoint", "compliance", "why", "audit", "apply", "status", "rollback", "attest", "doctor", "key"])
+        foreach (var command in (string[])["", "build", "sign", "inspect", "publish", "patch", "rollout", "rollout plan", "rollout start", "rollout rollback", "rollout amend-gate", "rollout what-if", "rollout members", "rollout verify", "patch rollback", "endpoint", "compliance", "why", "audit", "apply", "status", "rollback", "attest", "doctor", "key"])
             Assert.Contains("Usage:", machine.Hotpatch([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]).Succeed().Output, StringComparison.Ordinal);
     }
 }

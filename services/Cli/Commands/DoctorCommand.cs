@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace Hotpatch.Cli.Commands;
 
-/// <summary>Holds one machine's agents, the Gateway's record and the memory of processes against each other.</summary>
+/// <summary>Holds one machine's agents, the Gateway's record and the memory of processes against each other; and the services against each other.</summary>
 internal static class DoctorCommand
 {
     public static Command Make()
@@ -11,12 +11,12 @@ internal static class DoctorCommand
         var agents = new Option<string>("--agents") { Description = "Folder with one subfolder per endpoint, each with an agent's state folder", Required = true };
         var patcher = new Option<string?>("--patcher") { Description = "Path of hotpatch-patcher (or HOTPATCH_PATCHER)" };
         var agent = new Option<string?>("--agent") { Description = "Path of hotpatch-agent (or HOTPATCH_AGENT)" };
-        var command = new Command("doctor", "Check that journals, recorded events and process memory agree; exit code 1 when not") { agents, patcher, agent };
+        var command = new Command("doctor", "Check that journals, recorded events and process memory agree, and that the services count, judge and permit alike; exit code 1 when not") { agents, patcher, agent };
         command.SetAction(async (parsed, ct) =>
         {
             using var client = GlobalOptions.Client(parsed);
             var evidence = await Doctor.Evidence.Collect(parsed.GetValue(agents)!, parsed.GetValue(agent), parsed.GetValue(patcher), client, ct);
-            var checks = Doctor.Checks.Run(evidence);
+            IReadOnlyList<Doctor.CheckResult> checks = [.. Doctor.Checks.Run(evidence), .. Doctor.FleetChecks.Run(await Doctor.FleetEvidence.Collect(client, ct))];
             if (GlobalOptions.IsJson(parsed)) Output.Json(checks);
             else
             {

@@ -69,7 +69,7 @@ internal static class PatchCommand
                 table => table.AddColumns("at", "code", "reason", "by"),
                 refusal => [Output.Instant(refusal.At), Output.Text(refusal.Code), Output.Text(refusal.Reason), Output.Text(refusal.By)]);
         });
-        return new Command("patch", "The catalogue") { list, get, block, unblock, revoke, refusals };
+        return new Command("patch", "The catalogue") { list, get, block, unblock, PatchRollback.Make(reference, reason), revoke, refusals };
     }
 
     private static int Changed(ParseResult parsed, Contracts.Api.PatchDetails patch)

@@ -6,24 +6,21 @@ using Spectre.Console;
 
 namespace Hotpatch.Cli.Commands;
 
-/// <summary>Plan, start, watch, pause, roll back.</summary>
+/// <summary>A rollout from its plan to its end; <see cref="RolloutVerbs"/> change it, <see cref="RolloutQuestions"/> ask about it.</summary>
 internal static class RolloutCommand
 {
-    private static readonly Argument<string> Reference = new("rollout") { Description = "Name or id" };
-    private static readonly Option<string> Reason = new("--reason", "-m") { Description = "Why; it goes on record", Required = true };
-    private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask" };
-    private static readonly Option<long?> IfVersion = new("--if-version") { Description = "Only if the rollout is still at this version" };
+    internal static readonly Argument<string> Reference = new("rollout") { Description = "Name or id" };
 
     public static Command Make()
     {
         var command = new Command("rollout", "Carry a patch through rings of endpoints")
         {
-            PlanCommand.Plan(), PlanCommand.Diff(Reference), PlanCommand.Amend(Reference, Reason), SimulateCommand.Make(), List(), Get(), Events(), WatchView.Command(Reference),
-            Verb("start", "Begin a planned rollout", asks: false), Verb("pause", "Let no further endpoint begin", asks: false),
-            Verb("resume", "Go on where it stood; the open ring's gate is judged again", asks: false), Verb("promote", "Open the next ring without the gate's consent", asks: true),
-            Verb("rollback", "Take the patch out of every endpoint it reached, without a restart", asks: true), Verb("halt", "End it for good; patched endpoints stay patched", asks: true),
+            PlanCommand.Plan(), PlanCommand.Diff(Reference), PlanCommand.Amend(Reference, Reason), SimulateCommand.Make(),
             ApprovalCommand.Make("approve"), ApprovalCommand.Make("deny"),
+            List(), Get(), Events(), WatchView.Command(Reference),
+            RolloutQuestions.Members(), RolloutQuestions.Verify(), RolloutQuestions.WhatIf(),
         };
+        foreach (var verb in RolloutVerbs.All()) command.Subcommands.Add(verb);
         command.Aliases.Add("ro");
         return command;
     }
@@ -66,30 +63,6 @@ internal static class RolloutCommand
         return command;
     }
 
-    private static Command Verb(string verb, string description, bool asks)
-    {
-        var command = new Command(verb, description) { Reference, Reason, IfVersion };
-        if (asks) command.Options.Add(Yes);
-        command.SetAction(async (parsed, ct) =>
-        {
-            var reference = parsed.GetValue(Reference)!;
-            if (asks && !parsed.GetValue(Yes)) await Confirm(verb, reference, ct);
-            using var client = GlobalOptions.Client(parsed);
-            var rollout = await client.CommandRollout(reference, verb, parsed.GetValue(Reason)!, parsed.GetValue(IfVersion), ct);
-            if (GlobalOptions.IsJson(parsed)) Output.Json(rollout);
-            else Output.Out.MarkupLine($"rollout [bold]{Output.Text(rollout.Name)}[/] is {Output.State(rollout.Phase)}; follow it with 'hotpatch rollout watch {Output.Text(rollout.Name)}'");
-            return ExitCodes.Ok;
-        });
-        return command;
-    }
-
-    private static async Task Confirm(string verb, string reference, CancellationToken ct)
-    {
-        if (Console.IsInputRedirected) throw new CliFault(ExitCodes.Usage, $"'{verb}' asks before it acts, and there is no terminal. Add --yes if it is meant.", "usage.confirm");
-        if (!await new ConfirmationPrompt($"{verb} [bold]{Output.Text(reference)}[/]?") { DefaultValue = false }.ShowAsync(Output.Error, ct))
-            throw new CliFault(ExitCodes.Declined, "Declined; nothing was changed.");
-    }
-
     private static async Task Show(ParseResult parsed, HotpatchClient client, RolloutDetails rollout, CancellationToken ct)
     {
         if (GlobalOptions.IsJson(parsed))
@@ -97,12 +70,7 @@ internal static class RolloutCommand
             Output.Json(rollout);
             return;
         }
-        var names = await Names(client, ct);
-        Output.Fields(
-            ("rollout", $"[bold]{Output.Text(rollout.Name)}[/]  {Output.State(rollout.Phase)}"), ("reason", rollout.Reason is null ? null : Output.Text(rollout.Reason)),
-            ("patch", $"{Output.Text(rollout.PatchName)} {Output.Short(rollout.Digest)}"),
-            ("gate", $"failure budget {rollout.Gate.FailureBudget}, {rollout.Gate.SuccessPercent:0.#} % healthy, bake {rollout.BakeSeconds} s, deadline {rollout.Gate.DeadlineSeconds} s, on failure {(rollout.OnFailure == OnFailure.RollBack ? "roll back" : "pause")}"));
-        Output.Out.Write(WatchView.Rings(rollout, names));
+        RolloutView.Show(rollout, await Names(client, ct));
     }
 
     public static async Task<IReadOnlyDictionary<Guid, string>> Names(HotpatchClient client, CancellationToken ct)

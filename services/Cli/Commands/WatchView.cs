@@ -8,8 +8,6 @@ namespace Hotpatch.Cli.Commands;
 /// <summary>A rollout as it moves: a live table in a terminal, a line a change when piped, NDJSON with -o json. Ends by itself.</summary>
 internal static class WatchView
 {
-    private const int NamesShown = 6;
-
     public static Command Command(Argument<string> reference)
     {
         var timeout = new Option<int>("--timeout") { Description = "Seconds before giving up (exit code 7)", DefaultValueFactory = _ => 3600 };
@@ -47,16 +45,6 @@ internal static class WatchView
         };
     }
 
-    /// <summary>The rings of a rollout, a row each.</summary>
-    public static IRenderable Rings(RolloutDetails rollout, IReadOnlyDictionary<Guid, string> names)
-    {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("ring", "state").AddColumn(new TableColumn("healthy").RightAligned())
-            .AddColumn(new TableColumn("failed").RightAligned()).AddColumn(new TableColumn("open").RightAligned()).AddColumn(new TableColumn("rolled back").RightAligned()).AddColumn("endpoints");
-        foreach (var ring in rollout.Rings)
-            table.AddRow(Output.Text(ring.Name), Output.State(ring.State), $"{ring.Healthy} of {ring.Size}", $"{ring.Failed}", $"{ring.Open}", $"{ring.RolledBack}", Output.Text(Members(ring, names)));
-        return table;
-    }
-
     private static async Task<int> Follow(IAsyncEnumerable<RolloutDetails> changes, IReadOnlyDictionary<Guid, string> names, bool json, string? until)
     {
         RolloutDetails? last = null;
@@ -78,7 +66,7 @@ internal static class WatchView
                 await foreach (var state in changes)
                 {
                     last = state;
-                    live.UpdateTarget(new Rows(new Markup($"[bold]{Output.Text(state.Name)}[/]  {Output.State(state.Phase)}  [grey]{Output.Instant(state.ChangedAt)}[/]  {Output.Text(state.Reason)}"), Rings(state, names)));
+                    live.UpdateTarget(Picture(state, names));
                     live.Refresh();
                     if (Ends(state)) break;
                 }
@@ -88,12 +76,20 @@ internal static class WatchView
         return until is not null ? Ends(last) ? ExitCodes.Ok : ExitCodes.EndedBadly : last.Phase == "completed" ? ExitCodes.Ok : ExitCodes.EndedBadly;
     }
 
-    private static string Line(RolloutDetails state) =>
-        $"{Output.Instant(state.ChangedAt)}  {state.Name} {state.Phase,-11}  {string.Join("  ", state.Rings.Select(ring => $"{ring.Name} {ring.State} {ring.Healthy}/{ring.Size}{(ring.Failed > 0 ? $" failed {ring.Failed}" : "")}{(ring.RolledBack > 0 ? $" back {ring.RolledBack}" : "")}"))}{(state.Reason is null ? "" : $"  ({state.Reason})")}";
-
-    private static string Members(RingDetails ring, IReadOnlyDictionary<Guid, string> names)
+    private static Rows Picture(RolloutDetails state, IReadOnlyDictionary<Guid, string> names)
     {
-        var shown = ring.Endpoints.Take(NamesShown).Select(id => names.GetValueOrDefault(id) ?? id.ToString()).Order(StringComparer.Ordinal);
-        return string.Join(", ", shown) + (ring.Size > NamesShown ? $" and {ring.Endpoints.Count - NamesShown} more" : "");
+        var lines = new List<IRenderable> { new Markup($"[bold]{Output.Text(state.Name)}[/]  {Output.State(state.Phase)}  [grey]{Output.Instant(state.ChangedAt)}[/]  {(state.Pauses.Count == 0 ? Output.Text(state.Reason) : "")}") };
+        lines.AddRange(state.Pauses.Select(pause => new Markup($"  held by {Output.Text(pause.Cause)} since {Output.Instant(pause.At)}: {Output.Text(pause.Reason)}")));
+        lines.Add(RolloutView.Rings(state, names));
+        if (state.FallbacksOrdered > 0) lines.Add(new Markup($"  {state.FallbacksUpdated} of {state.FallbacksOrdered} ordinary updates done"));
+        return new Rows(lines);
+    }
+
+    private static string Line(RolloutDetails state)
+    {
+        var rings = string.Join("  ", state.Rings.Select(ring =>
+            $"{ring.Name} {ring.State} {ring.Healthy}/{ring.Size}{(ring.Failed > 0 ? $" failed {RolloutView.Failures(ring)}" : "")}{(ring.Updated > 0 ? $" updated {ring.Updated}" : "")}{(ring.RolledBack > 0 ? $" back {ring.RolledBack}" : "")}"));
+        var why = state.Pauses.Count > 0 ? string.Join("; ", state.Pauses.Select(pause => $"{pause.Cause}: {pause.Reason}")) : state.Reason;
+        return $"{Output.Instant(state.ChangedAt)}  {state.Name} {state.Phase,-11}  {rings}{(why is null ? "" : $"  ({why})")}";
     }
 }
