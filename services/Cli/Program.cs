@@ -6,7 +6,7 @@ var root = new RootCommand("Hotpatch: security patches into running processes, r
 {
     KeyCommand.Make(), BuildCommand.Make(), PackageCommands.Sign(), PackageCommands.Inspect(), PackageCommands.Publish(), PatchCommand.Make(),
     RolloutCommand.Make(), EndpointCommand.Make(), ComplianceCommands.Compliance(), ComplianceCommands.Why(), AuditCommand.Make(),
-    LocalCommands.Apply(), LocalCommands.Status(), LocalCommands.RollBack(), LocalCommands.Attest(), DoctorCommand.Make(), ExitCodes.Command(),
+    LocalCommands.Apply(), LocalCommands.Status(), LocalCommands.RollBack(), LocalCommands.Attest(), DoctorCommand.Make(), SimulateFleetCommand.Make(), ExitCodes.Command(),
 };
 GlobalOptions.AddTo(root);
 return await Run.Execute(root, args);
