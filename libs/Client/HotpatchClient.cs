@@ -83,7 +83,7 @@ public sealed class HotpatchClient : IDisposable
                 yield return state;
             }
             var now = await UnlessAway(Rollout(reference, ct), onAway);
-            if (now is { Phase: "completed" or "rolledBack" or "halted" })
+            if (now is { Phase: "completed" or "rolledBack" or "halted" or "superseded" or "denied" })
             {
                 if (now.Version > seen) yield return now;
                 yield break;

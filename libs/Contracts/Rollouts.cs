@@ -68,6 +68,10 @@ public enum OnFailure { Pause, RollBack }
 /// <param name="Code">The primary one, such as <c>requirement.memory</c>, <c>excluded</c>, <c>hold.tpm</c>, <c>waived</c>.</param>
 public sealed record LeftOut(Guid EndpointId, string Code, string Owner, IReadOnlyList<string> Reasons);
 
+/// <summary>Endpoints that are to be left alone although the target means them: one by id or name, or all an expression holds for.</summary>
+/// <param name="Until">Ignored from then on; null = while the plan lasts.</param>
+public sealed record Exclusion(string? Endpoint, string? Expression, string Reason, DateTimeOffset? Until = null);
+
 /// <summary>The parts of a plan beyond rings and gates.</summary>
 public sealed record PlanTerms
 {
@@ -88,8 +92,14 @@ public sealed record PlanTerms
     /// <summary>Endpoints that refuse or cannot be hot patched get the ordinary package update.</summary>
     public bool Fallback { get; init; }
 
+    /// <summary>That update, as the patch named it when the plan was made.</summary>
+    public PackageUpdate? FallbackUpdate { get; init; }
+
     /// <summary>Label whose values are spread evenly over the rings.</summary>
     public string? Stratify { get; init; }
+
+    /// <summary>Those in force when the plan was made; late joiners are held to them too.</summary>
+    public IReadOnlyList<Exclusion>? Exclusions { get; init; }
 
     /// <summary>Version of the policy the plan keeps to; 0 = there was none.</summary>
     public int PolicyVersion { get; init; }
@@ -106,6 +116,9 @@ public sealed record RolloutPlanned(
 
     public PlanTerms? Terms { get; init; }
     public IReadOnlyList<LeftOut>? LeftOut { get; init; }
+
+    /// <summary>Endpoints the target means that run nothing the patch is for, when it was planned.</summary>
+    public int? NotRunning { get; init; }
 }
 
 /// <summary>A plan was asked for and refused; the stream is the refusal's own.</summary>

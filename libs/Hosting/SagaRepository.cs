@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Serialization;
 using JasperFx.Events;
 using Marten;
@@ -33,6 +34,10 @@ public abstract class EventSourcedSaga : SagaStateMachineInstance
         _raised.Add(fact);
     }
 
+    /// <summary>Version of the stream this instance has taken in.</summary>
+    [JsonIgnore]
+    internal long StreamVersion { get; set; }
+
     internal void ClearRaised() => _raised.Clear();
 
     /// <summary>Takes one event into this state. Must know every event the stream can hold.</summary>
@@ -62,8 +67,32 @@ public static class SagaRepository
     internal static T Replay<T>(Guid id, IReadOnlyList<IEvent> events) where T : EventSourcedSaga, new()
     {
         var saga = new T { CorrelationId = id };
-        foreach (var stored in events) saga.Fold(stored.Data);
+        Advance(saga, events);
         return saga;
+    }
+
+    internal static void Advance<T>(T saga, IReadOnlyList<IEvent> events) where T : EventSourcedSaga
+    {
+        foreach (var stored in events) saga.Fold(stored.Data);
+        if (events.Count > 0) saga.StreamVersion = events[^1].Version;
+    }
+}
+
+/// <summary>
+/// Sagas as they were after their last message, so that the next one reads only what was added since. Whoever takes one has it alone and
+/// gives it back when everything it raised is stored; one that is not given back is read from its stream again.
+/// </summary>
+internal static class WarmSagas<T> where T : EventSourcedSaga
+{
+    private const int KeptMax = 128;
+    private static readonly ConcurrentDictionary<(IDocumentStore Store, Guid Id), T> Kept = new();
+
+    public static T? Take(IDocumentStore store, Guid id) => Kept.TryRemove((store, id), out var saga) ? saga : null;
+
+    public static void Give(IDocumentStore store, T saga)
+    {
+        if (Kept.Count >= KeptMax) Kept.Clear();
+        Kept[(store, saga.CorrelationId)] = saga;
     }
 }
 
@@ -103,7 +132,6 @@ internal sealed class StreamSagaContext<T, TMessage>(IDocumentSession session, C
     : ConsumeContextScope<TMessage>(message), SagaRepositoryContext<T, TMessage> where T : EventSourcedSaga, new() where TMessage : class
 {
     private readonly ConsumeContext<TMessage> _message = message;
-    private long _loadedVersion;
 
     public Task<SagaConsumeContext<T, TOther>> CreateSagaConsumeContext<TOther>(ConsumeContext<TOther> context, T instance, SagaConsumeContextMode mode) where TOther : class =>
         factory.CreateSagaConsumeContext(session, context, instance, mode);
@@ -116,10 +144,12 @@ internal sealed class StreamSagaContext<T, TMessage>(IDocumentSession session, C
 
     public async Task<SagaConsumeContext<T, TMessage>> Load(Guid correlationId)
     {
-        var events = await session.Events.FetchStreamAsync(correlationId, token: CancellationToken);
-        if (events.Count == 0) return null!;
-        _loadedVersion = events[^1].Version;
-        return await factory.CreateSagaConsumeContext(session, _message, SagaRepository.Replay<T>(correlationId, events), SagaConsumeContextMode.Load);
+        var saga = WarmSagas<T>.Take(session.DocumentStore, correlationId);
+        var events = await session.Events.FetchStreamAsync(correlationId, fromVersion: saga is null ? 0 : saga.StreamVersion + 1, token: CancellationToken);
+        if (saga is null && events.Count == 0) return null!;
+        saga ??= new T { CorrelationId = correlationId };
+        SagaRepository.Advance(saga, events);
+        return await factory.CreateSagaConsumeContext(session, _message, saga, SagaConsumeContextMode.Load);
     }
 
     public Task Save(SagaConsumeContext<T> context) => Append(context.Saga);
@@ -138,10 +168,15 @@ internal sealed class StreamSagaContext<T, TMessage>(IDocumentSession session, C
 
     private async Task Append(T saga)
     {
-        if (saga.Raised.Count == 0) return;
-        if (_loadedVersion > 0) session.Events.Append(saga.CorrelationId, _loadedVersion + saga.Raised.Count, [.. saga.Raised]);
-        else session.Events.StartStream(saga.CorrelationId, [.. saga.Raised]);
-        saga.ClearRaised();
-        await session.SaveChangesAsync(CancellationToken);
+        if (saga.Raised.Count > 0)
+        {
+            var version = saga.StreamVersion + saga.Raised.Count;
+            if (saga.StreamVersion > 0) session.Events.Append(saga.CorrelationId, version, [.. saga.Raised]);
+            else session.Events.StartStream(saga.CorrelationId, [.. saga.Raised]);
+            saga.ClearRaised();
+            await session.SaveChangesAsync(CancellationToken);
+            saga.StreamVersion = version;
+        }
+        WarmSagas<T>.Give(session.DocumentStore, saga);
     }
 }

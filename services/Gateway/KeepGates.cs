@@ -9,9 +9,11 @@ namespace Hotpatch.Gateway;
 /// Closes and opens the door for endpoints that have not begun: pause, halt, revocation close it, resuming opens it. What has begun ends.
 /// </summary>
 public sealed class KeepGates(IDocumentSession session, ConnectedAgents agents) :
-    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>, IConsumer<PatchRevoked>
+    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutSuperseded>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>, IConsumer<PatchRevoked>
 {
     public Task Consume(ConsumeContext<RolloutPaused> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
+
+    public Task Consume(ConsumeContext<RolloutSuperseded> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
 
     public Task Consume(ConsumeContext<RolloutHalted> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
 

@@ -9,6 +9,7 @@ namespace Hotpatch.Rollouts;
 public sealed class Announcements(IBus bus, ILogger<Announcements> log) : Announcer("rollouts", RolloutsPart.Facts, bus, log)
 {
     protected override IEnumerable<Announcement> Announce(IReadOnlyList<IEvent> page) => page
-        .Where(stored => stored.Data is RolloutStarted or RingOpened or RolloutPaused or RolloutResumed or RingPromoted or RollbackOrdered or RolloutHalted)
+        .Where(stored => stored.Data is RolloutStarted or RingOpened or RolloutPaused or RolloutResumed or RingPromoted or RollbackOrdered or RolloutHalted or
+            RolloutSuperseded or RetryOrdered or GateAmended or RolloutExpedited)
         .Select(Each);
 }

@@ -12,7 +12,14 @@ public sealed class FleetMember
     public string Name { get; set; } = "";
     public Dictionary<string, string> Labels { get; set; } = [];
     public List<string> BuildIds { get; set; } = [];
+
+    /// <summary>What the machine last told of itself (names in <see cref="Contracts.Traits"/>); empty from agents that do not tell.</summary>
+    public Dictionary<string, string> Traits { get; set; } = [];
+
     public long InventorySequence { get; set; }
+
+    /// <summary>Left the fleet for good: nothing is planned for it, and no rollout waits for it.</summary>
+    public bool Decommissioned { get; set; }
 }
 
 /// <summary>A patch as planning sees it, kept from what the Catalog announces.</summary>
@@ -23,11 +30,25 @@ public sealed class KnownPatch
     public int Level { get; set; }
     public string Digest { get; set; } = "";
     public List<string> BuildIds { get; set; } = [];
+    public string Severity { get; set; } = "";
+
+    /// <summary>The distribution's own update with the same fix; null = none is known.</summary>
+    public PackageUpdate? Fallback { get; set; }
+
     public bool Revoked { get; set; }
+
+    /// <summary>Stopped for now: not planned, and rollouts under way pause.</summary>
+    public bool Blocked { get; set; }
+
+    /// <summary>Why, while it is blocked.</summary>
+    public string? BlockedBecause { get; set; }
+
+    /// <summary>When it was last blocked or unblocked: an older message changes nothing.</summary>
+    public DateTimeOffset? BlockChangedAt { get; set; }
 }
 
 /// <summary>Repeats and late messages change nothing: enrolment sets what it names, an older inventory never replaces a newer one.</summary>
-public sealed class KeepFleet(IDocumentSession session) : IConsumer<EndpointEnrolled>, IConsumer<InventoryReported>
+public sealed class KeepFleet(IDocumentSession session) : IConsumer<EndpointEnrolled>, IConsumer<InventoryReported>, IConsumer<EndpointDecommissioned>
 {
     public async Task Consume(ConsumeContext<EndpointEnrolled> context)
     {
@@ -43,6 +64,15 @@ public sealed class KeepFleet(IDocumentSession session) : IConsumer<EndpointEnro
         if (member.InventorySequence >= context.Message.AgentSequence) return;
         member.InventorySequence = context.Message.AgentSequence;
         member.BuildIds = [.. context.Message.Binaries.Select(binary => binary.BuildId).Distinct()];
+        if (context.Message.Traits is { } traits) member.Traits = new Dictionary<string, string>(traits);
+        await Save(member, context.CancellationToken);
+    }
+
+    public async Task Consume(ConsumeContext<EndpointDecommissioned> context)
+    {
+        var member = await Load(context.Message.EndpointId, context.CancellationToken);
+        if (member.Decommissioned) return;
+        member.Decommissioned = true;
         await Save(member, context.CancellationToken);
     }
 
@@ -55,7 +85,7 @@ public sealed class KeepFleet(IDocumentSession session) : IConsumer<EndpointEnro
     }
 }
 
-/// <summary>One at a time: the two messages of an endpoint change one document.</summary>
+/// <summary>One at a time: the messages of an endpoint change one document.</summary>
 public sealed class KeepFleetDefinition : ConsumerDefinition<KeepFleet>
 {
     public KeepFleetDefinition()
@@ -65,7 +95,9 @@ public sealed class KeepFleetDefinition : ConsumerDefinition<KeepFleet>
     }
 }
 
-public sealed class KeepPatches(IDocumentSession session) : IConsumer<PatchPublished>, IConsumer<PatchRevoked>
+/// <summary>Repeats and late messages change nothing: of blocking and unblocking the newer counts, and a revocation is for good.</summary>
+public sealed class KeepPatches(IDocumentSession session) :
+    IConsumer<PatchPublished>, IConsumer<PatchRevoked>, IConsumer<PatchBlocked>, IConsumer<PatchUnblocked>
 {
     public async Task Consume(ConsumeContext<PatchPublished> context)
     {
@@ -78,16 +110,30 @@ public sealed class KeepPatches(IDocumentSession session) : IConsumer<PatchPubli
             Level = published.Level,
             Digest = published.Digest,
             BuildIds = [.. published.Targets.Select(target => target.BuildId)],
+            Severity = published.Severity,
+            Fallback = published.Fallback,
         });
         await session.SaveChangesAsync(context.CancellationToken);
     }
 
-    public async Task Consume(ConsumeContext<PatchRevoked> context)
+    public Task Consume(ConsumeContext<PatchRevoked> context) => Change(context, context.Message.PatchId, patch => patch.Revoked = true);
+
+    public Task Consume(ConsumeContext<PatchBlocked> context) => Block(context, context.Message.PatchId, context.Message.Reason, context.Message.At);
+
+    public Task Consume(ConsumeContext<PatchUnblocked> context) => Block(context, context.Message.PatchId, null, context.Message.At);
+
+    private Task Block(ConsumeContext context, Guid id, string? because, DateTimeOffset at) => Change(context, id, patch =>
     {
-        // A revocation that overtook its publication is retried until the patch is known.
-        var patch = await session.LoadAsync<KnownPatch>(context.Message.PatchId, context.CancellationToken)
-            ?? throw new InvalidOperationException($"Patch {context.Message.PatchId} was revoked before it was heard of.");
-        patch.Revoked = true;
+        if (patch.BlockChangedAt > at) return;
+        (patch.Blocked, patch.BlockedBecause, patch.BlockChangedAt) = (because is not null, because, at);
+    });
+
+    private async Task Change(ConsumeContext context, Guid id, Action<KnownPatch> change)
+    {
+        // What overtook the patch's publication is retried until the patch is known.
+        var patch = await session.LoadAsync<KnownPatch>(id, context.CancellationToken)
+            ?? throw new InvalidOperationException($"Patch {id} was revoked or blocked before it was heard of.");
+        change(patch);
         session.Store(patch);
         await session.SaveChangesAsync(context.CancellationToken);
     }

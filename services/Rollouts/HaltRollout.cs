@@ -14,14 +14,14 @@ public static class HaltRollout
     public static void Map(IEndpointRouteBuilder routes) => routes.MapPost("/rollouts/{reference}/halt", Handle);
 
     public static Task<IResult> Handle(
-        string reference, ReasonRequest? request, HttpContext http, IDocumentStore store, TimeProvider clock, CancellationToken ct) =>
+        string reference, RolloutOrder? request, HttpContext http, IDocumentStore store, TimeProvider clock, CancellationToken ct) =>
         RolloutCommand.Run(reference, request, http, store, clock, Decide, ct);
 
     public static Decision Decide(Rollout rollout, Order order) => rollout.Phase switch
     {
         RolloutPhase.Halted => Decision.Nothing,
         RolloutPhase.RollingBack => Decision.Refuse("rollout.rolling_back", $"Rollout {rollout.Name} is rolling back; a rollback is not left half done."),
-        RolloutPhase.RolledBack or RolloutPhase.Completed => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended already ({rollout.PhaseInWords})."),
+        _ when rollout.HasEnded => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended already ({rollout.PhaseInWords})."),
         _ => Decision.Record(new RolloutHalted(rollout.Id, order.Reason, order.By, rollout.Epoch + 1, order.At)),
     };
 }

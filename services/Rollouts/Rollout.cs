@@ -1,18 +1,24 @@
 using System.Text.Json.Serialization;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Gateway;
+using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 
 namespace Hotpatch.Rollouts;
 
 [JsonConverter(typeof(CamelCaseEnum<RolloutPhase>))]
-public enum RolloutPhase { Planned, Started, Applying, Baking, Paused, RollingBack, RolledBack, Completed, Halted }
+public enum RolloutPhase { Planned, Started, Applying, Baking, Paused, RollingBack, RolledBack, Completed, Halted, Scheduled, Denied, Superseded }
+
+/// <summary>One cause of a pause.</summary>
+public sealed record PauseCause(string Cause, string Reason, string By, DateTimeOffset At);
 
 /// <summary>One rollout, folded from its stream. Changes only in <see cref="Fold"/>.</summary>
-public sealed class Rollout
+public sealed partial class Rollout
 {
     public Guid Id { get; set; }
     public string Name { get; set; } = "";
+
+    /// <summary>What it does now.</summary>
     public RolloutPhase Phase { get; set; }
 
     [JsonIgnore] public string PhaseInWords => Phase switch { RolloutPhase.RollingBack => "rolling back", RolloutPhase.RolledBack => "rolled back", _ => Phase.ToString().ToLowerInvariant() };
@@ -20,8 +26,13 @@ public sealed class Rollout
     /// <summary>Where a paused rollout goes on.</summary>
     public RolloutPhase ResumesTo { get; set; }
 
-    /// <summary>Why it is paused, rolling back or halted.</summary>
+    /// <summary>Why it is paused, rolling back or halted: of several causes the first.</summary>
     public string? Reason { get; set; }
+
+    /// <summary>Everything that holds it; it goes on when the last one is gone.</summary>
+    public List<PauseCause> Pauses { get; set; } = [];
+
+    public DateTimeOffset? PausedAt { get; set; }
 
     public Guid PatchId { get; set; }
     public string PatchName { get; set; } = "";
@@ -33,6 +44,23 @@ public sealed class Rollout
     public string Seed { get; set; } = "";
     public string MembershipDigest { get; set; } = "";
     public string Target { get; set; } = "";
+    public PlanTerms Terms { get; set; } = new();
+
+    /// <summary>What an approval is bound to; null of plans from before there were approvals.</summary>
+    public string? PlanDigest { get; set; }
+
+    [JsonIgnore] public ApprovalRule? Approval => Terms.Approval;
+
+    /// <summary>Who agreed to the plan as it is now.</summary>
+    public List<string> Approvals { get; set; } = [];
+
+    [JsonIgnore] public bool Denied => Phase == RolloutPhase.Denied;
+    [JsonIgnore] public bool IsApproved => Approval is not { Needed: > 0 } rule || Approvals.Count >= rule.Needed;
+
+    public DateTimeOffset? StartAt { get; set; }
+
+    /// <summary>An emergency: bakes for this long at most, and windows and freezes do not hold it.</summary>
+    public int? ExpeditedBakeSeconds { get; set; }
 
     /// <summary>Rises whenever what endpoints may begin changes; nothing of an older epoch begins.</summary>
     public int Epoch { get; set; }
@@ -43,121 +71,54 @@ public sealed class Rollout
     /// <summary>When the open ring, or the rollback, stops waiting for endpoints that say nothing.</summary>
     public DateTimeOffset? DeadlineAt { get; set; }
 
+    /// <summary>Whom a rollback has to reach.</summary>
+    [JsonIgnore] public IReadOnlyList<Guid> RollbackScope { get; private set; } = [];
+
+    /// <summary>Endpoints the plan left out, which get the ordinary update; null = not ended yet.</summary>
+    [JsonIgnore] public Dictionary<Guid, OrderResult?> Fallbacks { get; } = [];
+
+    public List<LeftOut> LeftOut { get; set; } = [];
+    public int FallbacksOrdered { get; set; }
+    public int FallbacksUpdated { get; set; }
+
     public string PlannedBy { get; set; } = "";
     public DateTimeOffset PlannedAt { get; set; }
+    public DateTimeOffset? StartedAt { get; set; }
     public DateTimeOffset ChangedAt { get; set; }
     public long Version { get; set; }
 
-    [JsonIgnore] public bool HasEnded => Phase is RolloutPhase.RolledBack or RolloutPhase.Completed or RolloutPhase.Halted;
+    [JsonIgnore] public bool HasEnded => Phase is RolloutPhase.RolledBack or RolloutPhase.Completed or RolloutPhase.Halted or RolloutPhase.Denied or RolloutPhase.Superseded;
 
     /// <summary>Moving, or paused on the way: its patch is not free for another rollout.</summary>
-    [JsonIgnore] public bool IsUnderWay => Phase is not RolloutPhase.Planned && !HasEnded;
+    [JsonIgnore] public bool IsUnderWay => Phase is not (RolloutPhase.Planned or RolloutPhase.Scheduled) && !HasEnded;
+
+    /// <summary>What people want of it, whatever holds it just now.</summary>
+    [JsonIgnore] public string Requested => Phase switch
+    {
+        RolloutPhase.Planned => "planned",
+        RolloutPhase.Scheduled => "scheduled",
+        RolloutPhase.RollingBack or RolloutPhase.RolledBack => "rolledBack",
+        RolloutPhase.Halted or RolloutPhase.Denied or RolloutPhase.Superseded => "halted",
+        _ => Pauses.Exists(pause => pause.Cause == PauseCauses.Asked) ? "paused" : "running",
+    };
 
     [JsonIgnore] public Ring? OpenRing => CurrentRing >= 0 && CurrentRing < Rings.Count ? Rings[CurrentRing] : null;
 
-    /// <summary>Everybody a rollback has to reach: the members of every ring that was opened.</summary>
+    /// <summary>Everybody the patch was offered to: the members of every ring that was opened.</summary>
     [JsonIgnore] public IReadOnlyList<Guid> Reached => [.. Rings.Take(CurrentRing + 1).SelectMany(ring => ring.Endpoints)];
 
-    public void Fold(object fact)
-    {
-        Version++;
-        switch (fact)
-        {
-            case RolloutPlanned planned: Plan(planned); break;
-            case RolloutStarted started: Enter(RolloutPhase.Started, started.At); break;
-            case RingOpened opened: Open(opened); break;
-            case OutcomesTallied tallied: Tally(tallied); break;
-            case GateEvaluated judged: Rings[judged.Ring].Verdict = judged.Verdict; ChangedAt = judged.At; break;
-            case BakeStarted bake: Enter(RolloutPhase.Baking, bake.At); BakeUntil = bake.Until; break;
-            case RingCompleted completed: Rings[completed.Ring].Completed = true; BakeUntil = null; ChangedAt = completed.At; break;
-            case RolloutPaused paused: Pause(paused); break;
-            case RolloutResumed resumed: Enter(ResumesTo, resumed.At, epoch: resumed.Epoch); break;
-            case RingPromoted promoted: Promote(promoted); break;
-            case RollbackOrdered rollback: RollBack(rollback); break;
-            case RolloutRolledBack ended: Enter(RolloutPhase.RolledBack, ended.At, Reason); DeadlineAt = null; break;
-            case RolloutCompleted ended: Enter(RolloutPhase.Completed, ended.At); DeadlineAt = null; break;
-            case RolloutHalted halted: Enter(RolloutPhase.Halted, halted.At, halted.Reason, halted.Epoch); DeadlineAt = null; break;
-            default: throw new InvalidOperationException($"A rollout's stream cannot hold a {fact.GetType().Name}.");
-        }
-    }
+    public Gate GateOf(Ring ring) => ring.Gate ?? Gate;
 
-    private void Plan(RolloutPlanned planned)
-    {
-        (Id, Name, PatchId, PatchName, Digest) = (planned.RolloutId, planned.Name, planned.PatchId, planned.PatchName, planned.Digest);
-        Rings = [.. planned.Rings.Select(ring => new Ring { Name = ring.Name, Endpoints = [.. ring.Endpoints] })];
-        (Gate, BakeSeconds, OnFailure) = (planned.Gate, planned.BakeSeconds, planned.OnFailure);
-        (Seed, MembershipDigest, Target) = (planned.Seed, planned.MembershipDigest, planned.Target);
-        (PlannedBy, PlannedAt, ChangedAt) = (planned.By, planned.At, planned.At);
-        Phase = RolloutPhase.Planned;
-    }
-
-    private void Open(RingOpened opened)
-    {
-        Enter(RolloutPhase.Applying, opened.At, epoch: opened.Epoch);
-        CurrentRing = opened.Ring;
-        BakeUntil = null;
-        DeadlineAt = opened.At.AddSeconds(Gate.DeadlineSeconds);
-    }
-
-    private void Tally(OutcomesTallied tallied)
-    {
-        var ring = Rings[tallied.Ring];
-        foreach (var outcome in tallied.Outcomes)
-        {
-            if (outcome.Result is OrderResult.RolledBack or OrderResult.RollbackFaulted) ring.Rollbacks[outcome.EndpointId] = outcome;
-            else ring.Outcomes[outcome.EndpointId] = outcome;
-        }
-        ChangedAt = tallied.At;
-    }
-
-    private void Pause(RolloutPaused paused)
-    {
-        ResumesTo = Phase is RolloutPhase.Paused ? ResumesTo : Phase;
-        Enter(RolloutPhase.Paused, paused.At, paused.Reason, paused.Epoch);
-    }
-
-    // The ring that was left without its gate's consent counts as done; the saga opens the next one.
-    private void Promote(RingPromoted promoted)
-    {
-        Rings[promoted.Ring].Promoted = true;
-        Enter(RolloutPhase.Started, promoted.At, epoch: promoted.Epoch);
-        BakeUntil = null;
-    }
-
-    private void RollBack(RollbackOrdered rollback)
-    {
-        Enter(RolloutPhase.RollingBack, rollback.At, rollback.Reason, rollback.Epoch);
-        BakeUntil = null;
-        DeadlineAt = rollback.At.AddSeconds(Gate.DeadlineSeconds);
-    }
-
-    private void Enter(RolloutPhase phase, DateTimeOffset at, string? reason = null, int? epoch = null)
-    {
-        Phase = phase;
-        Reason = reason;
-        ChangedAt = at;
-        Epoch = epoch ?? Epoch;
-    }
+    public int BakeOf(Ring ring) => Math.Min(ring.BakeSeconds ?? BakeSeconds, ExpeditedBakeSeconds ?? int.MaxValue);
 }
 
-public sealed class Ring
+/// <summary>What can hold a rollout.</summary>
+public static class PauseCauses
 {
-    public string Name { get; set; } = "";
-    public List<Guid> Endpoints { get; set; } = [];
+    public const string Asked = "asked", GateFailed = "gate_failed", Inconclusive = "inconclusive", AwaitingPromotion = "awaiting_promotion";
 
-    /// <summary>The latest outcome of each endpoint's apply order, and of its rollback order.</summary>
-    public Dictionary<Guid, EndpointOutcome> Outcomes { get; set; } = [];
-    public Dictionary<Guid, EndpointOutcome> Rollbacks { get; set; } = [];
+    /// <summary>From outside of the rollout: they come and go by themselves, and no person can resume against them.</summary>
+    public const string WindowClosed = "window_closed", Freeze = "freeze", PatchBlocked = "patch_blocked";
 
-    public GateVerdict? Verdict { get; set; }
-    public bool Completed { get; set; }
-    public bool Promoted { get; set; }
-
-    public int Count(OrderResult result) => Outcomes.Values.Count(outcome => outcome.Result == result);
-
-    [JsonIgnore] public int Healthy => Count(OrderResult.Healthy);
-    [JsonIgnore] public int NotApplicable => Count(OrderResult.NotApplicable);
-    [JsonIgnore] public int Failed => Outcomes.Count - Healthy - NotApplicable;
-    [JsonIgnore] public int Open => Endpoints.Count - Outcomes.Count;
-    [JsonIgnore] public int RolledBack => Rollbacks.Values.Count(outcome => outcome.Result == OrderResult.RolledBack);
+    public static bool IsOutside(string cause) => cause is WindowClosed or Freeze or PatchBlocked;
 }

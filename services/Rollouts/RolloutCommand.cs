@@ -1,5 +1,6 @@
 using Hotpatch.Contracts.Api;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Saga;
 using JasperFx;
 using JasperFx.Events;
 using Marten;
@@ -13,8 +14,8 @@ internal static class RolloutCommand
     private const int Attempts = 5;
 
     public static async Task<IResult> Run(
-        string reference, ReasonRequest? request, HttpContext http, IDocumentStore store, TimeProvider clock,
-        Func<Rollout, Order, Decision> decide, CancellationToken ct)
+        string reference, RolloutOrder? request, HttpContext http, IDocumentStore store, TimeProvider clock,
+        Func<Rollout, Order, Decision> decide, CancellationToken ct, bool needsMembers = false)
     {
         var reason = request?.Reason?.Trim();
         if (string.IsNullOrEmpty(reason))
@@ -28,13 +29,15 @@ internal static class RolloutCommand
         {
             await using var session = http.RequestServices.GetRequiredService<Marten.ISessionFactory>().OpenSession();
             if (await Find(session, reference, ct) is not { } view) return Problems.NotFound("rollout", reference);
-            if (expected is { } version && version != view.Rollout.Version)
-                return Problems.From(new Refusal("stream.changed", $"The rollout is at version {view.Rollout.Version}, not {version}. Read it again and repeat the command if it still makes sense.", StatusCodes.Status412PreconditionFailed));
+            if (expected is { } asked && asked != view.Rollout.Version)
+                return Problems.From(new Refusal("stream.changed", $"The rollout is at version {view.Rollout.Version}, not {asked}. Read it again and repeat the command if it still makes sense.", StatusCodes.Status412PreconditionFailed));
 
-            var decision = decide(view.Rollout, new Order(reason, http.Actor(), clock.GetUtcNow()));
+            var rollout = needsMembers ? (await session.LoadSaga<RolloutSagaState>(view.Id, ct: ct))!.Rollout : view.Rollout;
+            var version = rollout.Version;
+            var decision = decide(rollout, new Order(reason, http.Actor(), clock.GetUtcNow()));
             if (decision.Refusal is { } refusal) return Problems.From(refusal);
             if (decision.Events.Count == 0) return Answer(http, view);
-            session.Events.Append(view.Id, view.Rollout.Version + decision.Events.Count, [.. decision.Events]);
+            session.Events.Append(view.Id, version + decision.Events.Count, [.. decision.Events]);
             try
             {
                 await session.SaveChangesAsync(ct);

@@ -1,5 +1,6 @@
 using Hotpatch.Contracts.Api;
 using Hotpatch.Contracts.Rollouts;
+using Hotpatch.Rules;
 using JasperFx.Events;
 using Marten.Events.Aggregation;
 
@@ -15,15 +16,40 @@ public sealed class RolloutView
     /// <summary>When the clock has something to say next; null when only people or endpoints can move it.</summary>
     public DateTimeOffset? DueAt { get; set; }
 
+    /// <summary>Something may change by itself: the clock wakes it now and then, for what happens around it.</summary>
+    public bool IsAlive { get; set; }
+
     public RolloutDetails ToDetails() => new(
         Rollout.Id, Rollout.Name, Word(Rollout.Phase), Rollout.Reason, Rollout.PatchId, Rollout.PatchName, Rollout.Digest,
         [.. Rollout.Rings.Select((ring, index) => Describe(ring, index))], Rollout.Gate, Rollout.BakeSeconds, Rollout.OnFailure, Rollout.Seed,
         Rollout.MembershipDigest, Rollout.Target, Rollout.Epoch, Rollout.CurrentRing, Rollout.BakeUntil, Rollout.PlannedBy, Rollout.PlannedAt,
-        Rollout.ChangedAt, Rollout.Version);
+        Rollout.ChangedAt, Rollout.Version)
+    {
+        Requested = Rollout.Requested,
+        Pauses = [.. Rollout.Pauses.Select(pause => new PauseDetails(pause.Cause, pause.Reason, pause.By, pause.At))],
+        PlanDigest = Rollout.PlanDigest,
+        Terms = Rollout.Terms,
+        Approvals = Rollout.Approvals,
+        StartAt = Rollout.StartAt,
+        LeftOut = Rollout.LeftOut,
+        FallbacksOrdered = Rollout.FallbacksOrdered,
+        FallbacksUpdated = Rollout.FallbacksUpdated,
+    };
 
     private RingDetails Describe(Ring ring, int index) => new(
-        ring.Name, StateOf(ring, index), ring.Endpoints, ring.Healthy, ring.Failed, ring.NotApplicable, ring.Open, ring.RolledBack,
-        ring.Verdict is { } verdict ? Word(verdict) : null);
+        ring.Name, StateOf(ring, index), ring.Shown, ring.Healthy, ring.Failed, ring.NotApplicable, ring.Open, ring.RolledBack,
+        ring.Verdict is { } verdict ? Word(verdict) : null)
+    {
+        Size = ring.Size,
+        Cancelled = ring.Numbers?.Cancelled ?? 0,
+        Updated = ring.Numbers?.Updated ?? 0,
+        Left = ring.LeftCount,
+        RollbackFailed = ring.Numbers?.RollbackFailed ?? 0,
+        FailedBy = ring.Numbers?.FailedBy,
+        Gate = ring.Gate,
+        FailureRateBelow = ring.Healthy + ring.Failed > 0 ? Confidence.UpperBound(ring.Failed, ring.Healthy + ring.Failed) : null,
+        PauseAfter = ring.PauseAfter,
+    };
 
     private string StateOf(Ring ring, int index) => Rollout switch
     {
@@ -53,11 +79,13 @@ public sealed partial class RolloutViewProjection : SingleStreamProjection<Rollo
         view.Name = view.Rollout.Name;
         view.DueAt = view.Rollout.Phase switch
         {
+            RolloutPhase.Scheduled => view.Rollout.StartAt,
             RolloutPhase.Started => view.Rollout.ChangedAt,
             RolloutPhase.Baking => view.Rollout.BakeUntil,
             RolloutPhase.Applying or RolloutPhase.RollingBack => view.Rollout.DeadlineAt,
             _ => null,
         };
+        view.IsAlive = view.Rollout.Phase == RolloutPhase.Scheduled || view.Rollout.IsUnderWay;
         return view;
     }
 }

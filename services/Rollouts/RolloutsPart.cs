@@ -1,5 +1,8 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Planning;
+using Hotpatch.Rollouts.Policies;
+using Hotpatch.Rollouts.Simulation;
 using Hotpatch.Rollouts.Saga;
 using JasperFx.Events.Projections;
 using Marten;
@@ -26,31 +29,49 @@ public sealed class RolloutsPart : ServicePart
     public override void ConfigureStore(StoreOptions options)
     {
         options.Projections.Add<RolloutViewProjection>(ProjectionLifecycle.Inline);
-        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.Name).DocumentAlias("rollout_view");
+        options.Schema.For<RolloutView>().Duplicate(view => view.DueAt).Duplicate(view => view.IsAlive).Duplicate(view => view.Name).DocumentAlias("rollout_view");
         options.Schema.For<RolloutName>().Identity(name => name.Id);
         options.Schema.For<FleetMember>().DocumentAlias("fleet_member");
         options.Schema.For<KnownPatch>().DocumentAlias("known_patch");
+        options.Schema.For<PolicyInForce>().DocumentAlias("policy_in_force");
+        options.Schema.For<Waiver>().DocumentAlias("waiver");
+        options.Schema.For<Hold>().DocumentAlias("hold");
+        options.Schema.For<Freeze>().DocumentAlias("freeze");
+        options.Schema.For<Lifted>().DocumentAlias("lifted");
     }
 
     public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
-        services.AddHostedService<Timekeeper>();
+        services.AddHostedService<Timekeeper>().AddScoped<Surroundings>().AddSingleton<Membership>().AddHostedService<JoinByTheClock>();
 
     public override void ConfigureBus(IBusRegistrationConfigurator bus)
     {
         bus.AddSagaStateMachine<RolloutSaga, RolloutSagaState, RolloutSagaDefinition>().StreamRepository();
         bus.AddConsumer<KeepFleet, KeepFleetDefinition>();
         bus.AddConsumer<KeepPatches, KeepPatchesDefinition>();
+        bus.AddConsumer<KeepPolicy, KeepPolicyDefinition>();
+        bus.AddConsumer<JoinOnReport, JoinOnReportDefinition>();
+        bus.AddConsumer<LeaveWithEndpoint, LeaveWithEndpointDefinition>();
     }
 
     public override void MapRoutes(IEndpointRouteBuilder routes)
     {
         PlanRollout.Map(routes);
+        GetPlan.Map(routes);
+        AmendPlan.Map(routes);
+        SimulateRollout.Map(routes);
         StartRollout.Map(routes);
         PauseRollout.Map(routes);
         ResumeRollout.Map(routes);
         PromoteRing.Map(routes);
         RollBackRollout.Map(routes);
         HaltRollout.Map(routes);
+        ApproveRollout.Map(routes);
+        DenyRollout.Map(routes);
+        RetryRollout.Map(routes);
+        ExpediteRollout.Map(routes);
+        AmendGate.Map(routes);
+        CheckVerdicts.Map(routes);
+        AskWhatIf.Map(routes);
         GetRollouts.Map(routes);
         WatchRollout.Map(routes);
     }

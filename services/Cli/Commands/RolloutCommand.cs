@@ -70,7 +70,7 @@ internal static class RolloutCommand
                 table => table.AddColumns("name", "patch", "state", "rings").AddColumn(new TableColumn("healthy").RightAligned()).AddColumns("changed", "reason"),
                 rollout => [Output.Text(rollout.Name), Output.Text(rollout.PatchName), Output.State(rollout.Phase),
                     $"{rollout.Rings.Count(ring => ring.State == "completed")} of {rollout.Rings.Count}",
-                    $"{rollout.Rings.Sum(ring => ring.Healthy)} of {rollout.Rings.Sum(ring => ring.Endpoints.Count)}", Output.Instant(rollout.ChangedAt), Output.Text(rollout.Reason)]);
+                    $"{rollout.Rings.Sum(ring => ring.Healthy)} of {rollout.Rings.Sum(ring => ring.Size)}", Output.Instant(rollout.ChangedAt), Output.Text(rollout.Reason)]);
         });
         return command;
     }

@@ -14,7 +14,7 @@ internal static class WatchView
     {
         var timeout = new Option<int>("--timeout") { Description = "Seconds before giving up (exit code 7)", DefaultValueFactory = _ => 3600 };
         var until = new Option<string?>("--until") { Description = "Also end, with success, in this state" };
-        until.AcceptOnlyFromAmong("planned", "started", "applying", "baking", "paused", "rollingBack", "rolledBack", "completed", "halted");
+        until.AcceptOnlyFromAmong("planned", "started", "applying", "baking", "paused", "rollingBack", "rolledBack", "completed", "halted", "scheduled", "superseded", "denied");
         var command = new Command("watch", "Follow a rollout until it ends") { reference, timeout, until };
         command.SetAction(async (parsed, ct) =>
         {
@@ -53,7 +53,7 @@ internal static class WatchView
         var table = new Table().Border(TableBorder.Simple).AddColumns("ring", "state").AddColumn(new TableColumn("healthy").RightAligned())
             .AddColumn(new TableColumn("failed").RightAligned()).AddColumn(new TableColumn("open").RightAligned()).AddColumn(new TableColumn("rolled back").RightAligned()).AddColumn("endpoints");
         foreach (var ring in rollout.Rings)
-            table.AddRow(Output.Text(ring.Name), Output.State(ring.State), $"{ring.Healthy} of {ring.Endpoints.Count}", $"{ring.Failed}", $"{ring.Open}", $"{ring.RolledBack}", Output.Text(Members(ring, names)));
+            table.AddRow(Output.Text(ring.Name), Output.State(ring.State), $"{ring.Healthy} of {ring.Size}", $"{ring.Failed}", $"{ring.Open}", $"{ring.RolledBack}", Output.Text(Members(ring, names)));
         return table;
     }
 
@@ -89,11 +89,11 @@ internal static class WatchView
     }
 
     private static string Line(RolloutDetails state) =>
-        $"{Output.Instant(state.ChangedAt)}  {state.Name} {state.Phase,-11}  {string.Join("  ", state.Rings.Select(ring => $"{ring.Name} {ring.State} {ring.Healthy}/{ring.Endpoints.Count}{(ring.Failed > 0 ? $" failed {ring.Failed}" : "")}{(ring.RolledBack > 0 ? $" back {ring.RolledBack}" : "")}"))}{(state.Reason is null ? "" : $"  ({state.Reason})")}";
+        $"{Output.Instant(state.ChangedAt)}  {state.Name} {state.Phase,-11}  {string.Join("  ", state.Rings.Select(ring => $"{ring.Name} {ring.State} {ring.Healthy}/{ring.Size}{(ring.Failed > 0 ? $" failed {ring.Failed}" : "")}{(ring.RolledBack > 0 ? $" back {ring.RolledBack}" : "")}"))}{(state.Reason is null ? "" : $"  ({state.Reason})")}";
 
     private static string Members(RingDetails ring, IReadOnlyDictionary<Guid, string> names)
     {
         var shown = ring.Endpoints.Take(NamesShown).Select(id => names.GetValueOrDefault(id) ?? id.ToString()).Order(StringComparer.Ordinal);
-        return string.Join(", ", shown) + (ring.Endpoints.Count > NamesShown ? $" and {ring.Endpoints.Count - NamesShown} more" : "");
+        return string.Join(", ", shown) + (ring.Size > NamesShown ? $" and {ring.Endpoints.Count - NamesShown} more" : "");
     }
 }

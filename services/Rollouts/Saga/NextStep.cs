@@ -1,92 +1,132 @@
 using Hotpatch.Contracts.Gateway;
+using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 
 namespace Hotpatch.Rollouts.Saga;
 
-/// <summary>What a rollout does next, as events; pure. Called after every outcome, timer and command, it decides nothing when nothing is due.</summary>
+/// <summary>
+/// What a rollout does next, as events; pure. Called after every outcome, timer and command, it decides nothing when nothing is due.
+/// It may have to be asked again after its answer was folded: <see cref="All"/> does.
+/// </summary>
 public static class NextStep
 {
-    public static IReadOnlyList<object> Decide(Rollout rollout, DateTimeOffset now) => rollout.Phase switch
-    {
-        RolloutPhase.Started => OpenNext(rollout, now),
-        RolloutPhase.Applying or RolloutPhase.Baking => Judge(rollout, now),
-        RolloutPhase.RollingBack => EndRollback(rollout, now),
-        _ => [],
-    };
+    // More steps than a rollout has phases, rings and causes together would be a circle.
+    private const int StepsMax = 64;
 
-    /// <summary>The outcomes of a page that this rollout has not counted yet, one event a ring.</summary>
-    public static IEnumerable<OutcomesTallied> Tally(Rollout rollout, OutcomesRecorded page, DateTimeOffset now)
+    /// <summary>Every step that is due now, each folded into <paramref name="rollout"/> by <paramref name="record"/> before the next is asked for.</summary>
+    public static void All(Rollout rollout, DateTimeOffset now, Outside outside, Action<object> record)
     {
-        for (var index = 0; index < rollout.Rings.Count; index++)
+        for (var step = 0; step < StepsMax; step++)
         {
-            var ring = rollout.Rings[index];
-            var fresh = page.Outcomes
-                .Where(order => ring.Endpoints.Contains(order.EndpointId) && IsNewer(ring, order))
-                .GroupBy(order => (order.EndpointId, order.Kind))
-                .Select(same => same.MaxBy(order => order.AgentSequence)!)
-                .Select(order => new EndpointOutcome(order.EndpointId, order.Result, order.AgentSequence, order.Reason))
-                .ToList();
-            if (fresh.Count > 0) yield return new OutcomesTallied(rollout.Id, index, fresh, now);
+            var due = Decide(rollout, now, outside);
+            if (due.Count == 0) return;
+            foreach (var fact in due)
+            {
+                record(fact);
+                if (!Judging.ChangesTheCount(fact)) continue;
+                foreach (var recounted in Judging.Recounted(rollout, now)) record(recounted);
+            }
+            // A reading is for one verdict; the next gate asks again.
+            if (due.Any(fact => fact is GateEvaluated)) outside = outside with { Metrics = null };
         }
     }
 
-    private static bool IsNewer(Ring ring, OrderCompleted order)
+    public static IReadOnlyList<object> Decide(Rollout rollout, DateTimeOffset now, Outside? outside = null)
     {
-        var known = order.Kind == Contracts.OrderKind.RollBack ? ring.Rollbacks : ring.Outcomes;
-        return !known.TryGetValue(order.EndpointId, out var counted) || counted.AgentSequence < order.AgentSequence;
-    }
-
-    private static IReadOnlyList<object> OpenNext(Rollout rollout, DateTimeOffset now)
-    {
-        var next = rollout.CurrentRing + 1;
-        if (next < rollout.Rings.Count) return [Opened(rollout, next, now)];
-        return [Completed(rollout, now)];
-    }
-
-    private static IReadOnlyList<object> Judge(Rollout rollout, DateTimeOffset now)
-    {
-        var ring = rollout.OpenRing!;
-        var baking = rollout.Phase == RolloutPhase.Baking;
-        var baked = baking && now >= rollout.BakeUntil;
-        var inputs = new GateInputs(
-            ring.Endpoints.Count, ring.Healthy, ring.Failed, ring.NotApplicable, ring.Open, baked, now >= rollout.DeadlineAt);
-        var (verdict, reason) = GateRule.Evaluate(inputs, rollout.Gate);
-        var evaluated = new GateEvaluated(rollout.Id, rollout.CurrentRing, inputs, rollout.Gate, verdict, reason, now);
-        return verdict switch
+        outside ??= Outside.Nothing;
+        if (rollout.Phase == RolloutPhase.RollingBack) return EndRollback(rollout, now);
+        if (rollout.HasEnded || rollout.Phase == RolloutPhase.Planned) return [];
+        if (rollout.Phase == RolloutPhase.Scheduled) return Start(rollout, now, outside);
+        if (outside.RollBack is { } blocked) return [RollBack(rollout, rollout.Reached, "rollout", blocked, "gate", now)];
+        if (Holding(rollout, now, outside) is { Count: > 0 } held) return held;
+        return rollout.Phase switch
         {
-            GateVerdict.Pass when !baking => [evaluated, new BakeStarted(rollout.Id, rollout.CurrentRing, now.AddSeconds(rollout.BakeSeconds), now)],
-            GateVerdict.Pass when baked => [evaluated, .. LeaveRing(rollout, now)],
-            GateVerdict.Fail => [evaluated, OnFail(rollout, reason, now)],
-            GateVerdict.Inconclusive => [evaluated, new RolloutPaused(rollout.Id, "inconclusive", reason, "gate", rollout.Epoch + 1, now)],
+            RolloutPhase.Started => OpenNext(rollout, now),
+            RolloutPhase.Applying or RolloutPhase.Baking => FallingBack(rollout, now) is { } first ? [first] : Judging.Decide(rollout, now, outside.Metrics),
+            RolloutPhase.Paused => WhilePaused(rollout, now),
             _ => [],
         };
     }
 
-    private static IEnumerable<object> LeaveRing(Rollout rollout, DateTimeOffset now)
+    /// <summary>The patch comes out on every endpoint of <paramref name="scope"/>.</summary>
+    public static RollbackOrdered RollBack(Rollout rollout, IReadOnlyList<Guid> scope, string named, string reason, string by, DateTimeOffset now) =>
+        new(rollout.Id, rollout.PatchId, rollout.PatchName, rollout.Digest, scope, reason, by, rollout.Epoch + 1, now) { Scope = named, Limits = rollout.Terms.Limits };
+
+    /// <summary>What follows the end of a ring: the next one, or the end.</summary>
+    internal static IReadOnlyList<object> AfterRing(Rollout rollout, DateTimeOffset now) => OpenNext(rollout, now);
+
+    private static IReadOnlyList<object> Start(Rollout rollout, DateTimeOffset now, Outside outside) =>
+        now >= rollout.StartAt && rollout.IsApproved && outside.Holds.Count == 0 ? [new RolloutStarted(rollout.Id, "schedule", now)] : [];
+
+    /// <summary>Brings the causes from outside in line with what holds now.</summary>
+    private static List<object> Holding(Rollout rollout, DateTimeOffset now, Outside outside)
     {
-        yield return new RingCompleted(rollout.Id, rollout.CurrentRing, now);
-        var next = rollout.CurrentRing + 1;
-        yield return next < rollout.Rings.Count ? Opened(rollout, next, now) : Completed(rollout, now);
+        var facts = new List<object>();
+        var holds = rollout.ExpeditedBakeSeconds is null ? outside.Holds : [.. outside.Holds.Where(hold => hold.Cause == PauseCauses.PatchBlocked)];
+        foreach (var (cause, reason) in holds.Where(hold => !rollout.Pauses.Exists(pause => pause.Cause == hold.Cause)))
+            facts.Add(new RolloutPaused(rollout.Id, cause, reason, "schedule", rollout.Epoch + 1 + facts.Count, now));
+        if (facts.Count > 0) return facts;
+
+        var gone = rollout.Pauses.Where(pause => PauseCauses.IsOutside(pause.Cause) && holds.All(hold => hold.Cause != pause.Cause)).ToList();
+        if (gone.Count == 0) return facts;
+        if (gone.Count == rollout.Pauses.Count) return [new RolloutResumed(rollout.Id, $"No longer: {gone[0].Reason}", "schedule", rollout.Epoch + 1, now)];
+        return [.. gone.Select(pause => new PauseReasonCleared(rollout.Id, pause.Cause, "It no longer holds.", "schedule", now))];
     }
 
-    private static object OnFail(Rollout rollout, string reason, DateTimeOffset now) => rollout.OnFailure == OnFailure.RollBack
-        ? RollBack(rollout, $"Ring {rollout.OpenRing!.Name}: {reason}", "gate", now)
-        : new RolloutPaused(rollout.Id, "gate_failed", $"Ring {rollout.OpenRing!.Name}: {reason}", "gate", rollout.Epoch + 1, now);
+    // A closed window keeps new endpoints from beginning, not a failure from being acted on. Where a person has the say, a person decides.
+    private static IReadOnlyList<object> WhilePaused(Rollout rollout, DateTimeOffset now) =>
+        rollout.OpenRing is { Completed: false } && rollout.ResumesTo is RolloutPhase.Applying or RolloutPhase.Baking && rollout.Pauses.TrueForAll(pause => PauseCauses.IsOutside(pause.Cause))
+            ? Judging.FailureOnly(rollout, now)
+            : [];
 
-    public static RollbackOrdered RollBack(Rollout rollout, string reason, string by, DateTimeOffset now) => new(
-        rollout.Id, rollout.PatchId, rollout.PatchName, rollout.Digest, rollout.Reached, reason, by, rollout.Epoch + 1, now);
+    private static IReadOnlyList<object> OpenNext(Rollout rollout, DateTimeOffset now)
+    {
+        if (rollout.CurrentRing + 1 >= rollout.Rings.Count) return [Completed(rollout, now)];
+        return [Opened(rollout, rollout.CurrentRing + 1, now), .. LeftOutFallBack(rollout, now)];
+    }
+
+    // Endpoints that refused, where there is an ordinary update: no failure of the patch, and not the end of the endpoint's way.
+    private static FallbackOrdered? FallingBack(Rollout rollout, DateTimeOffset now)
+    {
+        if (rollout.Terms is not { Fallback: true, FallbackUpdate: { } update } || rollout.OpenRing is not { } ring) return null;
+        var refused = ring.Outcomes.Values.Where(outcome => outcome.Result == OrderResult.Refused && !ring.FellBack.Contains(outcome.EndpointId)).Select(outcome => outcome.EndpointId).ToList();
+        return refused.Count == 0 ? null : FallBack(rollout, refused, update, "refused", now);
+    }
+
+    // Endpoints the plan left out because they cannot be hot patched go last: by then the rings have shown the fix to be sound.
+    private static IEnumerable<object> LeftOutFallBack(Rollout rollout, DateTimeOffset now)
+    {
+        if (rollout.CurrentRing + 2 != rollout.Rings.Count || rollout.Terms is not { Fallback: true, FallbackUpdate: { } update }) yield break;
+        foreach (var same in rollout.LeftOut.Where(left => left.Code.StartsWith("requirement.", StringComparison.Ordinal)).GroupBy(left => left.Code))
+            yield return FallBack(rollout, [.. same.Select(left => left.EndpointId)], update, same.Key, now);
+    }
+
+    private static FallbackOrdered FallBack(Rollout rollout, IReadOnlyList<Guid> endpoints, PackageUpdate update, string because, DateTimeOffset now) =>
+        new(rollout.Id, rollout.PatchId, rollout.PatchName, rollout.Digest, endpoints, update, because, rollout.Epoch, now);
 
     private static IReadOnlyList<object> EndRollback(Rollout rollout, DateTimeOffset now)
     {
-        var rolledBack = rollout.Rings.Sum(ring => ring.RolledBack);
-        var open = rollout.Reached.Where(endpoint => !rollout.Rings.Any(ring =>
-            ring.Rollbacks.TryGetValue(endpoint, out var outcome) && outcome.Result == OrderResult.RolledBack)).ToList();
-        var silent = open.Exists(endpoint => !rollout.Rings.Any(ring => ring.Rollbacks.ContainsKey(endpoint)));
-        return silent && now < rollout.DeadlineAt ? [] : [new RolloutRolledBack(rollout.Id, rolledBack, open, now)];
+        var outcomes = rollout.Rings.SelectMany(ring => ring.Rollbacks.Values).ToLookup(outcome => outcome.EndpointId);
+        var left = rollout.Rings.SelectMany(ring => ring.Left).ToHashSet();
+        var scope = rollout.RollbackScope.Where(endpoint => !left.Contains(endpoint)).ToList();
+        var open = scope.Where(endpoint => outcomes[endpoint].All(outcome => outcome.Result != OrderResult.RolledBack)).ToList();
+        var silent = open.Exists(endpoint => !outcomes[endpoint].Any());
+        return silent && now < rollout.DeadlineAt ? [] : [new RolloutRolledBack(rollout.Id, scope.Count - open.Count, open, now)];
     }
 
     private static RingOpened Opened(Rollout rollout, int ring, DateTimeOffset now) => new(
-        rollout.Id, ring, rollout.Rings[ring].Name, rollout.PatchId, rollout.PatchName, rollout.Digest, rollout.Rings[ring].Endpoints, rollout.Epoch + 1, now);
+        rollout.Id, ring, rollout.Rings[ring].Name, rollout.PatchId, rollout.PatchName, rollout.Digest,
+        [.. rollout.Rings[ring].Endpoints.Where(endpoint => !rollout.Rings[ring].Left.Contains(endpoint))], rollout.Epoch + 1, now)
+    {
+        Terms = rollout.Terms.Orders,
+        Limits = rollout.Terms.Limits,
+        Priority = rollout.Terms.Priority,
+        Windows = rollout.ExpeditedBakeSeconds is null && rollout.Terms.Windows?.Where(IsOfEndpoint).ToList() is { Count: > 0 } windows ? windows : null,
+        LeaseSeconds = rollout.GateOf(rollout.Rings[ring]).DeadlineSeconds,
+    };
+
+    /// <summary>Kept by the Gateway, in each endpoint's own zone.</summary>
+    public static bool IsOfEndpoint(Window window) => window.Zone == "endpoint";
 
     private static RolloutCompleted Completed(Rollout rollout, DateTimeOffset now) => new(
         rollout.Id, rollout.Rings.Sum(ring => ring.Healthy), rollout.Rings.Sum(ring => ring.Failed), rollout.Rings.Sum(ring => ring.NotApplicable), now);

@@ -25,13 +25,15 @@ public sealed class RolloutSagaState : EventSourcedSaga
 /// outcomes and of the clock, asks <see cref="NextStep"/> and records the answer. It publishes nothing: announcing what was recorded
 /// tells the Gateway.
 /// <code>
+///   Planned --schedule--> Scheduled --due, window open--> Started
 ///   Planned --start--> Started --> Applying --pass--> Baking --baked--> (next ring: Applying) ... --> Completed
 ///                                     |   \              |
 ///                                     |    `--fail-------+--> RollingBack --> RolledBack        (on-failure: rollback)
-///                                     `--fail, inconclusive, asked--> Paused --resume--> where it stood
-///                                                                       `--promote--> Started (next ring)
-///   any of them --halt--> Halted
+///                                     `--fail, inconclusive, asked, window, freeze, blocked--> Paused --last cause gone--> where it stood
+///                                                                                                 `--promote--> Started (next ring)
+///   any of them --halt--> Halted,  --a newer rollout--> Superseded;   Planned --deny--> Denied
 /// </code>
+/// News that a newer decision has overtaken, and the same news twice, find nothing due: the state decides, not the message.
 /// </summary>
 public sealed class RolloutSaga : MassTransitStateMachine<RolloutSagaState>
 {
@@ -42,33 +44,29 @@ public sealed class RolloutSaga : MassTransitStateMachine<RolloutSagaState>
         _clock = clock;
         InstanceState(saga => saga.CurrentState);
         Correlate();
+        OnUnhandledEvent(context => context.Ignore());
 
-        During(Started,
-            When(Start).MoveOn(this),
-            When(Promote).MoveOn(this),
+        During(Scheduled,
             When(Clock).MoveOn(this));
-        During(Applying, Baking,
+        During(Started, Applying, Baking, Paused,
+            When(Start).MoveOn(this),
             When(Outcomes).Tally(this).MoveOn(this),
-            When(Clock).MoveOn(this),
-            When(Resume).MoveOn(this));
-        During(Paused,
-            When(Outcomes).Tally(this));        // what had begun ends and is counted; nothing is judged
+            When(Resume).MoveOn(this),
+            When(Promote).MoveOn(this),
+            When(Retry).MoveOn(this),
+            When(Amend).MoveOn(this),
+            When(Expedite).MoveOn(this),
+            When(Clock).MoveOn(this));
         During(RollingBack,
             When(Outcomes).Tally(this).MoveOn(this),
             When(RollBack).MoveOn(this),
             When(Clock).MoveOn(this));
-        During(RolledBack, Completed, Halted,
+        During(RolledBack, Completed, Halted, Superseded,
             When(Outcomes).Tally(this));        // late outcomes are facts too
-
-        // The same news twice, or news that a newer decision has overtaken.
-        During(Planned, Ignore(Start), Ignore(Promote), Ignore(Resume), Ignore(RollBack), Ignore(Outcomes), Ignore(Clock));
-        During(Started, Ignore(Outcomes), Ignore(Resume), Ignore(RollBack));
-        During(Applying, Baking, Ignore(Start), Ignore(Promote), Ignore(RollBack));
-        During(Paused, RolledBack, Completed, Halted, Ignore(Start), Ignore(Promote), Ignore(Resume), Ignore(RollBack), Ignore(Clock));
-        During(RollingBack, Ignore(Start), Ignore(Promote), Ignore(Resume));
     }
 
     public State Planned { get; } = null!;
+    public State Scheduled { get; } = null!;
     public State Started { get; } = null!;
     public State Applying { get; } = null!;
     public State Baking { get; } = null!;
@@ -77,10 +75,15 @@ public sealed class RolloutSaga : MassTransitStateMachine<RolloutSagaState>
     public State RolledBack { get; } = null!;
     public State Completed { get; } = null!;
     public State Halted { get; } = null!;
+    public State Denied { get; } = null!;
+    public State Superseded { get; } = null!;
 
     public Event<RolloutStarted> Start { get; } = null!;
     public Event<RolloutResumed> Resume { get; } = null!;
     public Event<RingPromoted> Promote { get; } = null!;
+    public Event<RetryOrdered> Retry { get; } = null!;
+    public Event<GateAmended> Amend { get; } = null!;
+    public Event<RolloutExpedited> Expedite { get; } = null!;
     public Event<RollbackOrdered> RollBack { get; } = null!;
     public Event<OutcomesRecorded> Outcomes { get; } = null!;
     public Event<TimeReached> Clock { get; } = null!;
@@ -92,6 +95,9 @@ public sealed class RolloutSaga : MassTransitStateMachine<RolloutSagaState>
         Event(() => Start, by => by.CorrelateById(context => context.Message.RolloutId));
         Event(() => Resume, by => by.CorrelateById(context => context.Message.RolloutId));
         Event(() => Promote, by => by.CorrelateById(context => context.Message.RolloutId));
+        Event(() => Retry, by => by.CorrelateById(context => context.Message.RolloutId));
+        Event(() => Amend, by => by.CorrelateById(context => context.Message.RolloutId));
+        Event(() => Expedite, by => by.CorrelateById(context => context.Message.RolloutId));
         Event(() => RollBack, by => by.CorrelateById(context => context.Message.RolloutId));
         Event(() => Outcomes, by =>
         {
@@ -111,13 +117,16 @@ file static class Verbs
     public static EventActivityBinder<RolloutSagaState, OutcomesRecorded> Tally(
         this EventActivityBinder<RolloutSagaState, OutcomesRecorded> binder, RolloutSaga machine) => binder.Then(context =>
         {
-            foreach (var tallied in NextStep.Tally(context.Saga.Rollout, context.Message, machine.Now)) context.Saga.Raise(tallied);
+            var rollout = context.Saga.Rollout;
+            foreach (var tallied in Judging.Tally(rollout, context.Message, machine.Now)) context.Saga.Raise(Judging.WithNumbers(rollout, tallied));
         });
 
     /// <summary>Records what is due, until nothing more is. The fold names the state, so state and stream cannot disagree.</summary>
     public static EventActivityBinder<RolloutSagaState, T> MoveOn<T>(
-        this EventActivityBinder<RolloutSagaState, T> binder, RolloutSaga machine) where T : class => binder.Then(context =>
+        this EventActivityBinder<RolloutSagaState, T> binder, RolloutSaga machine) where T : class => binder.ThenAsync(async context =>
         {
-            foreach (var step in NextStep.Decide(context.Saga.Rollout, machine.Now)) context.Saga.Raise(step);
+            var surroundings = context.GetPayload<IServiceProvider>().GetRequiredService<Surroundings>();
+            var outside = await surroundings.Of(context.Saga.Rollout, machine.Now, context.CancellationToken);
+            NextStep.All(context.Saga.Rollout, machine.Now, outside, context.Saga.Raise);
         });
 }

@@ -22,6 +22,9 @@ public sealed class RolloutSagaDefinition : SagaDefinition<RolloutSagaState>
         endpointConfigurator.UsePartitioner<RolloutStarted>(partition, message => message.Message.RolloutId);
         endpointConfigurator.UsePartitioner<RolloutResumed>(partition, message => message.Message.RolloutId);
         endpointConfigurator.UsePartitioner<RingPromoted>(partition, message => message.Message.RolloutId);
+        endpointConfigurator.UsePartitioner<RetryOrdered>(partition, message => message.Message.RolloutId);
+        endpointConfigurator.UsePartitioner<GateAmended>(partition, message => message.Message.RolloutId);
+        endpointConfigurator.UsePartitioner<RolloutExpedited>(partition, message => message.Message.RolloutId);
         endpointConfigurator.UsePartitioner<RollbackOrdered>(partition, message => message.Message.RolloutId);
         endpointConfigurator.UsePartitioner<OutcomesRecorded>(partition, message => message.Message.RolloutId);
         endpointConfigurator.UsePartitioner<TimeReached>(partition, message => message.Message.RolloutId);

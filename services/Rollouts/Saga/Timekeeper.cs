@@ -4,15 +4,18 @@ using MassTransit;
 namespace Hotpatch.Rollouts.Saga;
 
 /// <summary>
-/// Wakes rollouts whose bake time or deadline has come. What is due stands in the rollout's own view, so nothing is lost in a
+/// Wakes rollouts whose bake time or deadline has come, and now and then those that move, for what happens around them: a window that
+/// closes, a freeze, a metric that was not to be had. What is due stands in the rollout's own view, so nothing is lost in a
 /// restart and nothing needs a broker with delayed messages; waking twice is harmless.
 /// </summary>
 public sealed partial class Timekeeper(IDocumentStore store, IBus bus, TimeProvider clock, ILogger<Timekeeper> log) : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Repeat = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookAround = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<(Guid Rollout, long Version), DateTimeOffset> _woken = [];
+    private DateTimeOffset _lookedAround;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -35,7 +38,9 @@ public sealed partial class Timekeeper(IDocumentStore store, IBus bus, TimeProvi
     {
         var now = clock.GetUtcNow();
         await using var session = store.QuerySession();
-        var due = await session.Query<RolloutView>().Where(view => view.DueAt != null && view.DueAt <= now).ToListAsync(ct);
+        var lookAround = now - _lookedAround >= LookAround;
+        if (lookAround) _lookedAround = now;
+        var due = await session.Query<RolloutView>().Where(view => view.DueAt != null && view.DueAt <= now || lookAround && view.IsAlive).ToListAsync(ct);
         foreach (var view in due)
         {
             var key = (view.Id, view.Rollout.Version);

@@ -90,7 +90,7 @@ public sealed class CarryingAPatchThroughRings
             for (var step = 0; step < 200 && Violation is null && !Rollout.HasEnded; step++)
             {
                 Act();
-                foreach (var fact in NextStep.Decide(Rollout, _now)) Record(fact);
+                NextStep.All(Rollout, _now, Outside.Nothing, Record);
                 Violation = Check();
             }
         }
@@ -118,7 +118,7 @@ public sealed class CarryingAPatchThroughRings
         private void Hear(OrderCompleted? outcome)
         {
             if (outcome is null) return;
-            foreach (var tallied in NextStep.Tally(Rollout, new OutcomesRecorded(Rollout.Id, 0, [outcome]), _now)) Record(tallied);
+            foreach (var tallied in Judging.Tally(Rollout, new OutcomesRecorded(Rollout.Id, 0, [outcome]), _now).ToList()) Record(Judging.WithNumbers(Rollout, tallied));
         }
 
         // Only endpoints that were told to can report.

@@ -1,5 +1,7 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Planning;
+using Hotpatch.Rollouts.Policies;
 using Xunit;
 
 namespace Hotpatch.Tests.Unit.Rollouts;
@@ -29,7 +31,7 @@ public sealed class CommandingARollout
     [Fact]
     public void Repeating_a_command_records_nothing()
     {
-        Assert.Empty(PauseRollout.Decide(Rollout(RolloutPhase.Paused), Asked).Events);
+        Assert.Empty(PauseRollout.Decide(Paused(PauseCauses.Asked), Asked).Events);
         Assert.Empty(ResumeRollout.Decide(Rollout(RolloutPhase.Applying), Asked).Events);
         Assert.Empty(RollBackRollout.Decide(Rollout(RolloutPhase.RolledBack), Asked).Events);
         Assert.Empty(HaltRollout.Decide(Rollout(RolloutPhase.Halted), Asked).Events);
@@ -50,10 +52,17 @@ public sealed class CommandingARollout
         var patch = new KnownPatch { Name = "p", BuildIds = ["aa"] };
         var fleet = new[] { new FleetMember { Id = Guid.CreateVersion7(), Name = "web-1", BuildIds = ["bb"] } };
 
-        var decision = PlanRollout.Decide(Guid.CreateVersion7(), new("p", [new("all", "rest")]), patch, fleet, "s", "p-r1", "anna", Noon);
+        var draft = Planner.Make(new("p", [new("all", "rest")]), new PlanGround(patch, fleet, InForce.Nothing(Noon)), new PlanIdentity(Guid.CreateVersion7(), "p-r1", "s", "anna", Noon));
 
-        Assert.Equal("rollout.no_targets", decision.Refusal?.Code);
-        Assert.Contains("build-id aa", decision.Refusal?.Detail, StringComparison.Ordinal);
+        Assert.Equal("rollout.no_targets", Assert.Single(draft.Problems).Code);
+        Assert.Contains("build-id aa", draft.Problems[0].Detail, StringComparison.Ordinal);
+    }
+
+    private static Rollout Paused(params string[] causes)
+    {
+        var rollout = Rollout(RolloutPhase.Paused);
+        rollout.Pauses.AddRange(causes.Select(cause => new PauseCause(cause, $"held by {cause}", "anna", Noon)));
+        return rollout;
     }
 
     private static Rollout Rollout(RolloutPhase phase, int epoch = 1) => new() { Id = Guid.CreateVersion7(), Name = "r", Phase = phase, Epoch = epoch, CurrentRing = 0, Rings = [new Ring { Name = "canary" }] };
