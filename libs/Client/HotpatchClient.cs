@@ -93,8 +93,13 @@ public sealed class HotpatchClient : IDisposable
     }
 
     // ---- gateway
-    public Task<EndpointDetails[]> Endpoints(CancellationToken ct) => Get<EndpointDetails[]>("gateway", "endpoints", ct);
+    public Task<EndpointDetails[]> Endpoints(CancellationToken ct) => Endpoints(all: false, ct);
+
+    /// <param name="all">Decommissioned ones too.</param>
+    public Task<EndpointDetails[]> Endpoints(bool all, CancellationToken ct) => Get<EndpointDetails[]>("gateway", all ? "endpoints?all=true" : "endpoints", ct);
     public Task<EndpointDetails> Endpoint(string reference, CancellationToken ct) => Get<EndpointDetails>("gateway", $"endpoints/{Escape(reference)}", ct);
+    public Task<EndpointDetails> DecommissionEndpoint(string reference, string reason, CancellationToken ct) => CommandEndpoint($"endpoints/{Escape(reference)}/decommission", reason, ct);
+    public Task<EndpointDetails> CancelOrder(string reference, Guid order, string reason, CancellationToken ct) => CommandEndpoint($"endpoints/{Escape(reference)}/orders/{order}/cancel", reason, ct);
     public Task<RecordedEvent[]> EndpointEvents(string reference, CancellationToken ct) => Get<RecordedEvent[]>("gateway", $"endpoints/{Escape(reference)}/events", ct);
 
     // ---- compliance
@@ -129,6 +134,12 @@ public sealed class HotpatchClient : IDisposable
                 if (items.Current.EventType != "ping" && JsonSerializer.Deserialize<RolloutDetails>(items.Current.Data, ContractJson.Options) is { } state) yield return state;
             }
         }
+    }
+
+    private async Task<EndpointDetails> CommandEndpoint(string path, string reason, CancellationToken ct)
+    {
+        using var answer = await Post("gateway", path, JsonContent.Create(new ReasonRequest(reason), options: ContractJson.Options), null, ct);
+        return await Read<EndpointDetails>(answer, ct);
     }
 
     private async Task<T> Get<T>(string service, string path, CancellationToken ct)

@@ -12,9 +12,16 @@ const string Usage =
       HOTPATCH_LIBPULP   folder that libpulp was built in, with tools/ulp and lib/.libs/libpulp.so
       HOTPATCH_LIBCARE   folder with libcare-ctl, kpatch_gensrc, kpatch_strip and kpatch_make (libcare's src)
 
+    hotpatch-benchmarks ingest [ENDPOINTS]: how many reports a second the Gateway stores. Needs HOTPATCH_TEST_PG.
+
     A tool that is not there is left out.
     """;
 
+if (args is ["ingest", .. var counts])
+{
+    await new IngestRate(counts.Length > 0 ? int.Parse(counts[0], CultureInfo.InvariantCulture) : 2000, rounds: 5).Print();
+    return 0;
+}
 int[] threads = [1, 50, 400];
 var rounds = 20;
 var peersOnly = false;

@@ -30,6 +30,7 @@ internal sealed class RunningService : IAsyncDisposable
     }
 
     public HttpClient Http { get; }
+    public string Schema => _schema;
     public IServiceProvider Services => _app.Services;
 
     public static async Task<RunningService> Start(ServicePart part, params string[] settings)

@@ -1,0 +1,43 @@
+using Hotpatch.Contracts.Policies;
+using Hotpatch.Contracts.Rollouts;
+using Hotpatch.Gateway;
+using Xunit;
+
+namespace Hotpatch.Tests.Unit.Gateway;
+
+public sealed class MovingAGate
+{
+    private static readonly RolloutGate None = new() { Id = Guid.CreateVersion7() };
+
+    [Fact]
+    public void Never_opens_what_a_newer_word_has_closed()
+    {
+        var paused = None.With(epoch: 2, open: false);
+
+        Assert.False(paused.WithOpening(Ring(ring: 0, epoch: 1)).Open);
+        Assert.Equal(paused, paused.With(epoch: 1, open: true));
+        Assert.True(paused.With(epoch: 3, open: true).Open);
+    }
+
+    [Fact]
+    public void Keeps_the_rings_limits_although_a_pause_came_first()
+    {
+        var resumed = None.With(epoch: 2, open: false).WithOpening(Ring(ring: 0, epoch: 1)).With(epoch: 3, open: true);
+
+        Assert.Equal((7, 4), (resumed.Limits!.MaxInFlight, resumed.Priority));
+    }
+
+    [Fact]
+    public void Keeps_the_later_rings_terms_when_an_earlier_one_is_told_again() =>
+        Assert.Equal(1, None.WithOpening(Ring(ring: 1, epoch: 4)).WithOpening(Ring(ring: 0, epoch: 1)).Ring);
+
+    [Fact]
+    public void Closes_for_a_rollback_and_takes_its_limits()
+    {
+        var gate = None.WithOpening(Ring(ring: 0, epoch: 1)).WithRollback(new RollbackOrdered(None.Id, None.Id, "fix", "sha256:p", [], "bad", "anna", 2, DateTimeOffset.UnixEpoch) { Limits = new PermitLimits(9) });
+
+        Assert.Equal((false, 2, 9, 7), (gate.Open, gate.Epoch, gate.RollbackLimits!.MaxInFlight, gate.Limits!.MaxInFlight));
+    }
+
+    private static RingOpened Ring(int ring, int epoch) => new(None.Id, ring, "r", None.Id, "fix", "sha256:p", [], epoch, DateTimeOffset.UnixEpoch) { Limits = new PermitLimits(7), Priority = 4 };
+}
