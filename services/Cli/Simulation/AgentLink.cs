@@ -224,7 +224,11 @@ internal sealed class AgentLink(SimulatedFleet fleet, SimulatedAgent agent)
             if (!await Wait(fate.Down.Value)) return;
         }
         Record(_ => facts.Changed(recovered: crashed));
-        if (facts.ChangesMemory) Interlocked.Increment(ref fleet.Counters.Applied);
+        if (facts.ChangesMemory)
+        {
+            deed.AppliedAt = fleet.Now;
+            Interlocked.Increment(ref fleet.Counters.Applied);
+        }
         if (facts.IsProbed && !await Wait(fate.Probe)) return;
         Record(_ => facts.Ended());
         fleet.Counters.Count(deed.Result!.Value);

@@ -14,6 +14,9 @@ internal sealed record Deed(Guid OrderId, OrderKind Kind, Guid RolloutId, int Or
     /// <summary>Position of the patch_applied (patch_rolled_back, package_updated) in the journal; 0 = there is none.</summary>
     public long AppliedSequence { get; set; }
 
+    /// <summary>When that was, a timestamp of the fleet's clock.</summary>
+    public long AppliedAt { get; set; }
+
     /// <summary>Position of the order_completed in the journal; 0 = not ended.</summary>
     public long CompletedSequence { get; set; }
     public OrderResult? Result { get; set; }
@@ -44,6 +47,9 @@ internal sealed class SimulatedAgent(int index, Guid id, double clockRate)
     public Guid Id => id;
     public IReadOnlyList<Deed> Deeds => _deeds;
 
+    /// <summary>What is not acknowledged yet, oldest first.</summary>
+    public IReadOnlyList<JournalEntry> Journal => _journal;
+
     /// <summary>Journal position at which this run began: an earlier run of the same seed has its own entries below.</summary>
     public long First { get; private set; }
     public long Last { get; private set; }
@@ -54,6 +60,12 @@ internal sealed class SimulatedAgent(int index, Guid id, double clockRate)
     public bool IsBusy { get; private set; }
     public bool IsAsking => _asked is not null;
     public bool IsIdle => !IsBusy && _asked is null && _journal.Count == 0;
+
+    /// <summary>A copy: more may be begun meanwhile.</summary>
+    public IReadOnlyList<Deed> DeedsOf(Guid rollout)
+    {
+        lock (this) return _deeds.FindAll(deed => deed.RolloutId == rollout);
+    }
 
     /// <summary>Holds the patch, by what this agent itself has done.</summary>
     public bool Holds(Guid patch) => _held.Contains(patch);
