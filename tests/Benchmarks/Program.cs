@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hotpatch.Tests.Benchmarks;
+using Hotpatch.Tests.Benchmarks.Rollouts;
 
 const string Usage =
     """
@@ -12,6 +13,9 @@ const string Usage =
       HOTPATCH_LIBPULP   folder that libpulp was built in, with tools/ulp and lib/.libs/libpulp.so
       HOTPATCH_LIBCARE   folder with libcare-ctl, kpatch_gensrc, kpatch_strip and kpatch_make (libcare's src)
 
+    hotpatch-benchmarks rollout [--agents 100,1000,10000] [--rollouts N] [--stops N] [--json FILE]: rollouts over simulated fleets, on a
+    PostgreSQL and a RabbitMQ of its own. Needs no root where infra/local can start them without.
+
     hotpatch-benchmarks ingest [ENDPOINTS]: how many reports a second the Gateway stores. Needs HOTPATCH_TEST_PG.
 
     A tool that is not there is left out.
@@ -21,6 +25,13 @@ if (args is ["ingest", .. var counts])
 {
     await new IngestRate(counts.Length > 0 ? int.Parse(counts[0], CultureInfo.InvariantCulture) : 2000, rounds: 5).Print();
     return 0;
+}
+if (args is ["rollout", .. var asked])
+{
+    string? Value(string option) => Array.IndexOf(asked, option) is var at and >= 0 && at + 1 < asked.Length ? asked[at + 1] : null;
+    int Number(string option, int otherwise) => Value(option) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+    var sizes = (Value("--agents") ?? "100,1000,10000").Split(',').Select(size => int.Parse(size, CultureInfo.InvariantCulture));
+    return await new RolloutBenchmark(Number("--rollouts", 3), Number("--stops", 20), Value("--json")).Run([.. sizes]);
 }
 int[] threads = [1, 50, 400];
 var rounds = 20;

@@ -15,7 +15,7 @@ internal static class RolloutCommand
     {
         var command = new Command("rollout", "Carry a patch through rings of endpoints")
         {
-            PlanCommand.Plan(), PlanCommand.Diff(Reference), PlanCommand.Amend(Reference, Reason), SimulateCommand.Make(),
+            PlanCommand.Plan(), PlanCommand.Diff(Reference), PlanCommand.Amend(Reference, RolloutVerbs.Reason), SimulateCommand.Make(),
             ApprovalCommand.Make("approve"), ApprovalCommand.Make("deny"),
             List(), Get(), Events(), WatchView.Command(Reference),
             RolloutQuestions.Members(), RolloutQuestions.Verify(), RolloutQuestions.WhatIf(),

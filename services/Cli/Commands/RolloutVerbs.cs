@@ -9,7 +9,7 @@ namespace Hotpatch.Cli.Commands;
 internal static class RolloutVerbs
 {
     private static readonly Argument<string> Reference = RolloutCommand.Reference;
-    private static readonly Option<string> Reason = new("--reason", "-m") { Description = "Why; it goes on record", Required = true };
+    internal static readonly Option<string> Reason = new("--reason", "-m") { Description = "Why; it goes on record", Required = true };
     private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask" };
     private static readonly Option<long?> IfVersion = new("--if-version") { Description = "Only if the rollout is still at this version" };
 

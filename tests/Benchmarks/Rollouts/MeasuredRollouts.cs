@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using Hotpatch.Cli.Simulation;
+using Hotpatch.Client;
+using Hotpatch.Contracts.Api;
+using Hotpatch.Contracts.Gateway;
+using Hotpatch.Contracts.Policies;
+
+namespace Hotpatch.Tests.Benchmarks.Rollouts;
+
+/// <summary>A rollout through canary, early and rest, and what became of it.</summary>
+/// <param name="GateMilliseconds">For each ring: from its last outcome stored to the passing verdict stored.</param>
+/// <param name="SecondsTo90">From the start, asked for, to the apply of the last endpoint of nine tenths.</param>
+/// <param name="FormulaSeconds">The same by arithmetic: time at the permit limit, bake and gate, ring after ring.</param>
+internal sealed record MeasuredRollout(IReadOnlyList<double> GateMilliseconds, double SecondsTo90, double FormulaSeconds, bool Completed);
+
+/// <param name="Milliseconds">From the pause stored to the last begin of any agent; 0 when none came after it.</param>
+/// <param name="FromAsking">The same from the moment the command was sent.</param>
+/// <param name="BegunAfter">Endpoints that began after the pause was stored.</param>
+/// <param name="InFlight">Endpoints that held a permit at that instant and had not begun.</param>
+internal sealed record MeasuredStop(double Milliseconds, double FromAsking, int BegunAfter, int InFlight)
+{
+    public int Overshoot => BegunAfter - InFlight;
+}
+
+/// <summary>Plans, starts and stops rollouts over the fleet that is connected, through the API, and measures them by the fleet's books and the store.</summary>
+internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet fleet, string target)
+{
+    private const string Because = "benchmark";
+    private const int InFlight = 200;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4), Look = TimeSpan.FromMilliseconds(100);
+    private static int _patches;
+
+    private readonly StoredEvents _stored = new(services.Store);
+
+    private HotpatchClient Client => services.Client;
+
+    /// <summary>One rollout from start to end.</summary>
+    public async Task<MeasuredRollout> Run()
+    {
+        var rollout = await Plan(InFlight, new RingRequest("canary", "1%"), new RingRequest("early", "10%"), new RingRequest("rest", "rest"));
+        var asked = Stopwatch.GetTimestamp();
+        await Client.CommandRollout(rollout.Name, "start", Because, null, CancellationToken.None);
+        var end = await Ended(rollout.Name);
+        var applied = Deeds(rollout.Id).Where(deed => deed.AppliedAt > 0).Select(deed => deed.AppliedAt).Order().ToList();
+        var needed = (int)Math.Ceiling(fleet.Links.Count * 0.9);
+        var (passes, outcomes) = (await _stored.Passes(rollout.Id), await _stored.Outcomes(rollout.Id));
+        var gates = passes.Select(pass => (pass.Value - rollout.Rings[pass.Key].Endpoints.Max(endpoint => outcomes[endpoint])).TotalMilliseconds).ToList();
+        var formula = Formula([.. rollout.Rings.Select(ring => ring.Endpoints.Count)], rollout.BakeSeconds, gates.Count == 0 ? 0 : gates.Order().ElementAt(gates.Count / 2) / 1000);
+        return new MeasuredRollout(gates, applied.Count < needed ? double.NaN : Stopwatch.GetElapsedTime(asked, applied[needed - 1]).TotalSeconds, formula, end.Phase == "completed");
+    }
+
+    /// <summary>One rollout of a single ring, paused again and again while it lasts.</summary>
+    public async Task<IReadOnlyList<MeasuredStop>> Stops(int inFlight, int most)
+    {
+        var rollout = await Plan(inFlight, new RingRequest("all", "rest"));
+        await Client.CommandRollout(rollout.Name, "start", Because, null, CancellationToken.None);
+        var asked = new List<DateTimeOffset>();
+        var resumed = new List<DateTimeOffset>();
+        var dice = new Random(most);
+        for (var stop = 0; stop < most; stop++)
+        {
+            var begun = Deeds(rollout.Id).Count();
+            await Until(() => Deeds(rollout.Id).Count() > begun || Deeds(rollout.Id).Count() == fleet.Links.Count, "nothing began after the start or a resume");
+            await Task.Delay(dice.Next(100, 400));
+            if (Deeds(rollout.Id).Count() >= fleet.Links.Count - inFlight) break;       // too little is left to stop
+            asked.Add(DateTimeOffset.UtcNow);
+            await Client.CommandRollout(rollout.Name, "pause", Because, null, CancellationToken.None);
+            await Quiet(rollout.Id);
+            resumed.Add(DateTimeOffset.UtcNow);
+            await Client.CommandRollout(rollout.Name, "resume", Because, null, CancellationToken.None);
+        }
+        await Client.CommandRollout(rollout.Name, "halt", Because, null, CancellationToken.None);
+        await Quiet(rollout.Id);
+        return await Measure(rollout.Id, asked, resumed);
+    }
+
+    private async Task<IReadOnlyList<MeasuredStop>> Measure(Guid rollout, List<DateTimeOffset> asked, List<DateTimeOffset> resumed)
+    {
+        var (pauses, permits) = (await _stored.Pauses(rollout), await _stored.FirstPermits(rollout));
+        var begun = fleet.Links.SelectMany(link => link.Agent.Deeds.Where(deed => deed.RolloutId == rollout).Select(deed => (link.Agent.Id, deed.BegunTime))).ToDictionary(deed => deed.Id, deed => deed.BegunTime);
+        return [.. asked.Select((at, index) =>
+        {
+            var stored = pauses[index];
+            var after = begun.Values.Where(time => time > stored && time < resumed[index]).ToList();
+            var held = permits.Count(permit => permit.Value <= stored && !(begun.TryGetValue(permit.Key, out var time) && time <= stored));
+            return new MeasuredStop(after.Count == 0 ? 0 : (after.Max() - stored).TotalMilliseconds, after.Count == 0 ? 0 : (after.Max() - at).TotalMilliseconds, after.Count, held);
+        })];
+    }
+
+    // Sum over rings of time at the permit limit, bake and gate; the last ring only as far as nine tenths of the fleet.
+    private double Formula(int[] rings, int bakeSeconds, double gateSeconds)
+    {
+        var left = (int)Math.Ceiling(rings.Sum() * 0.9);
+        var hold = (fleet.Options.ApplyTime.Mean + fleet.Options.ProbeTime.Mean).TotalSeconds;
+        var seconds = 0.0;
+        foreach (var ring in rings)
+        {
+            var part = Math.Min(ring, left);
+            seconds += part <= InFlight ? fleet.Options.ApplyTime.Most.TotalSeconds : part * hold / InFlight;
+            left -= part;
+            if (left <= 0) break;
+            seconds += fleet.Options.ProbeTime.Most.TotalSeconds + bakeSeconds + gateSeconds;
+        }
+        return seconds;
+    }
+
+    private async Task<RolloutDetails> Plan(int inFlight, params RingRequest[] rings)
+    {
+        var name = $"bench-{Interlocked.Increment(ref _patches)}";
+        await Client.PublishPatch(services.Signed(SamplePackage.Of(name)), CancellationToken.None);
+        var request = new PlanRolloutRequest(name, rings, name, target, BakeSeconds: 1, FailureBudget: 0, DeadlineSeconds: 600, OnFailure: Contracts.Rollouts.OnFailure.Pause) { Limits = new PermitLimits(inFlight) };
+        // What was enrolled and published arrives at the planner in its own time.
+        RolloutDetails? plan = null;
+        await Until(async () =>
+        {
+            try
+            {
+                plan = await Client.PlanRollout(request, dryRun: true, CancellationToken.None);
+            }
+            catch (HotpatchProblem problem) when (problem.Status == 422)
+            {
+                return false;
+            }
+            return plan.Rings.Sum(ring => ring.Endpoints.Count) == fleet.Links.Count;
+        }, () => $"the planner knows {plan?.Rings.Sum(ring => ring.Endpoints.Count) ?? 0} of {fleet.Links.Count} endpoints");
+        return await Client.PlanRollout(request, dryRun: false, CancellationToken.None);
+    }
+
+    private async Task<RolloutDetails> Ended(string name)
+    {
+        RolloutDetails? state = null;
+        await Until(async () => (state = await Client.Rollout(name, CancellationToken.None)).Phase is "completed" or "halted" or "rolledBack" or "paused", () => $"the rollout is still {state?.Phase}: {string.Join(", ", state?.Rings.Select(ring => $"{ring.Name} {ring.Healthy} healthy {ring.Open} open") ?? [])}");
+        return state!;
+    }
+
+    /// <summary>Nothing of the rollout has begun for a while, and what had begun has ended.</summary>
+    private Task Quiet(Guid rollout)
+    {
+        var (count, since) = (-1, Stopwatch.StartNew());
+        return Until(() =>
+        {
+            var now = Deeds(rollout).Count();
+            if (now != count) since.Restart();
+            count = now;
+            return since.Elapsed > TimeSpan.FromSeconds(1) && Deeds(rollout).All(deed => deed.CompletedSequence > 0);
+        }, "orders still begin after a stop");
+    }
+
+    private IEnumerable<Deed> Deeds(Guid rollout) => fleet.Links.SelectMany(link => link.Agent.DeedsOf(rollout));
+
+    private static Task Until(Func<bool> condition, string otherwise) => Until(() => Task.FromResult(condition()), () => otherwise);
+
+    private static async Task Until(Func<Task<bool>> condition, Func<string> otherwise)
+    {
+        for (var waited = Stopwatch.StartNew(); !await condition(); await Task.Delay(Look))
+            if (waited.Elapsed > Patience) throw new InvalidOperationException($"After {Patience.TotalSeconds:0} s {otherwise()}.");
+    }
+}
