@@ -2,46 +2,32 @@ using System.Collections.Concurrent;
 
 namespace Hotpatch.Gateway;
 
-/// <summary>The sessions of this node, and a nudge for each: "your orders may have changed".</summary>
+/// <summary>The sessions of this node.</summary>
 public sealed class ConnectedAgents(TimeProvider clock)
 {
     private readonly ConcurrentDictionary<Guid, Session> _sessions = new();
 
-    public sealed class Session
+    public int Count => _sessions.Count;
+
+    public IEnumerable<Session> All => _sessions.Select(pair => pair.Value);
+
+    /// <summary>A newer session of an endpoint takes the place of the former, which ends.</summary>
+    public void Connect(Session session)
     {
-        internal SemaphoreSlim Nudged { get; } = new(0, 1);
-        public DateTimeOffset SeenAt { get; internal set; }
+        session.SeenAt = clock.GetUtcNow();
+        Session? former = null;
+        _sessions.AddOrUpdate(session.EndpointId, session, (_, standing) =>
+        {
+            former = standing;
+            return session;
+        });
+        former?.End();
     }
 
-    public Session Connect(Guid endpoint) => _sessions[endpoint] = new Session { SeenAt = clock.GetUtcNow() };
-
     /// <summary>A newer session of the same endpoint is left alone.</summary>
-    public void Disconnect(Guid endpoint, Session session) => _sessions.TryRemove(new KeyValuePair<Guid, Session>(endpoint, session));
+    public void Disconnect(Session session) => _sessions.TryRemove(new KeyValuePair<Guid, Session>(session.EndpointId, session));
 
     public void Seen(Session session) => session.SeenAt = clock.GetUtcNow();
 
     public Session? Find(Guid endpoint) => _sessions.GetValueOrDefault(endpoint);
-
-    public void Nudge(IEnumerable<Guid> endpoints)
-    {
-        foreach (var endpoint in endpoints)
-            if (_sessions.TryGetValue(endpoint, out var session)) Nudge(session);
-    }
-
-    public void NudgeAll()
-    {
-        foreach (var session in _sessions.Values) Nudge(session);
-    }
-
-    private static void Nudge(Session session)
-    {
-        try
-        {
-            session.Nudged.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // Nudged already and not yet looked.
-        }
-    }
 }

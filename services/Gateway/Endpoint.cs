@@ -1,8 +1,5 @@
-using Hotpatch.Contracts;
 using Hotpatch.Contracts.Api;
 using Hotpatch.Contracts.Gateway;
-using JasperFx.Events;
-using Marten.Events.Aggregation;
 
 namespace Hotpatch.Gateway;
 
@@ -12,10 +9,12 @@ public sealed class Endpoint
     public Guid Id { get; set; }
     public string Name { get; set; } = "";
     public Dictionary<string, string> Labels { get; set; } = [];
+    public Dictionary<string, string> Traits { get; set; } = [];
     public string AgentVersion { get; set; } = "";
     public string? Kernel { get; set; }
     public DateTimeOffset EnrolledAt { get; set; }
     public DateTimeOffset? LastReportAt { get; set; }
+    public DateTimeOffset? DecommissionedAt { get; set; }
 
     /// <summary>Every journal entry up to here is stored.</summary>
     public long Acknowledged { get; set; }
@@ -27,6 +26,11 @@ public sealed class Endpoint
 
     public List<InstalledPatch> Patches { get; set; } = [];
 
+    /// <summary>IANA name of the endpoint's own zone, or null where nobody told. A label wins over what the machine says.</summary>
+    public string? TimeZone() => Labels.GetValueOrDefault(Contracts.Traits.TimeZone) ?? Traits.GetValueOrDefault(Contracts.Traits.TimeZone);
+
+    public EndpointOrder? Order(Guid id) => Orders.Values.FirstOrDefault(order => order.OrderId == id);
+
     public void Fold(object fact, string? traceParent)
     {
         switch (fact)
@@ -34,51 +38,56 @@ public sealed class Endpoint
             case EndpointEnrolled enrolled:
                 (Id, Name, Labels, AgentVersion, EnrolledAt) = (enrolled.EndpointId, enrolled.Name, new(enrolled.Labels), enrolled.AgentVersion, enrolled.At);
                 break;
+            case EndpointDecommissioned gone: DecommissionedAt = gone.At; break;
             case InventoryReported inventory:
                 (Binaries, AgentVersion, Kernel) = ([.. inventory.Binaries], inventory.AgentVersion, inventory.Kernel);
+                if (inventory.Traits is { } traits) Traits = new(traits);
                 Reported(inventory.AgentSequence, inventory.At);
                 break;
-            case PatchOffered offered:
-                Orders[offered.PatchId] = new EndpointOrder(offered.OrderId, OrderKind.Apply, offered.RolloutId, offered.PatchId, offered.PatchName, offered.Digest, offered.Epoch, offered.At, traceParent, null, null);
+            case PatchOffered or PatchWithdrawn or FallbackOffered:
+                var patch = EndpointOrder.PatchOf(fact);
+                Orders[patch] = EndpointOrder.From(fact, Orders.GetValueOrDefault(patch), traceParent);
                 break;
-            case PatchWithdrawn withdrawn:
-                Orders[withdrawn.PatchId] = new EndpointOrder(withdrawn.OrderId, OrderKind.RollBack, withdrawn.RolloutId, withdrawn.PatchId, withdrawn.PatchName, withdrawn.Digest, withdrawn.Epoch, withdrawn.At, traceParent, null, null);
+            case OrderCancelled cancelled: End(cancelled.PatchId, cancelled.OrderId, OrderResult.Cancelled, cancelled.Reason); break;
+            case OrderExpired expired: End(expired.PatchId, expired.OrderId, OrderResult.TimedOut, EndpointOrder.NothingHeard); break;
+            case OrderCompleted completed:
+                End(completed.PatchId, completed.OrderId, completed.Result, completed.Reason);
+                Reported(completed.AgentSequence, completed.At);
                 break;
             case PatchApplied applied:
-                Patches.RemoveAll(patch => Same(patch, applied.Process, applied.Digest));
+                Patches.RemoveAll(installed => Same(installed, applied.Process, applied.Digest));
                 Patches.Add(new InstalledPatch(applied.PatchId, applied.Digest, applied.Process, applied.BuildId, applied.StopMicroseconds, applied.At));
                 Reported(applied.AgentSequence, applied.At);
                 break;
-            case PatchRolledBack back:
-                Patches.RemoveAll(patch => Same(patch, back.Process, back.Digest));
-                Reported(back.AgentSequence, back.At);
+            case PatchRolledBack back: Gone(back.Process, back.Digest, back.AgentSequence, back.At); break;
+            case PatchedProcessExited exited: Gone(exited.Process, exited.Digest, exited.AgentSequence, exited.At); break;
+            case PatchDrifted drifted: Gone(drifted.Process, drifted.Digest, drifted.AgentSequence, drifted.At); break;
+            default:
+                if (!AgentReports.TryPosition(fact, out _, out var sequence, out var at)) throw new InvalidOperationException($"An endpoint's stream cannot hold a {fact.GetType().Name}.");
+                Reported(sequence, at);
                 break;
-            case PatchedProcessExited exited:
-                Patches.RemoveAll(patch => Same(patch, exited.Process, exited.Digest));
-                Reported(exited.AgentSequence, exited.At);
-                break;
-            case OrderCompleted completed:
-                if (Orders.TryGetValue(completed.PatchId, out var order) && order.OrderId == completed.OrderId)
-                    Orders[completed.PatchId] = order with { Result = completed.Result, Reason = completed.Reason };
-                Reported(completed.AgentSequence, completed.At);
-                break;
-            case PatchRefused refused: Reported(refused.AgentSequence, refused.At); break;
-            case PatchFaulted faulted: Reported(faulted.AgentSequence, faulted.At); break;
-            case HealthVerified verified: Reported(verified.AgentSequence, verified.At); break;
-            case HealthRegressed regressed: Reported(regressed.AgentSequence, regressed.At); break;
-            case PatchDrifted drifted:
-                Patches.RemoveAll(patch => Same(patch, drifted.Process, drifted.Digest));
-                Reported(drifted.AgentSequence, drifted.At);
-                break;
-            case NewcomerPatched newcomer: Reported(newcomer.AgentSequence, newcomer.At); break;
-            default: throw new InvalidOperationException($"An endpoint's stream cannot hold a {fact.GetType().Name}.");
         }
     }
 
-    public EndpointDetails ToDetails(bool connected, DateTimeOffset? seenAt) => new(
+    /// <param name="permitOf">What the permit desk says of an open order, or null.</param>
+    public EndpointDetails ToDetails(bool connected, DateTimeOffset? seenAt, Func<EndpointOrder, string?> permitOf) => new(
         Id, Name, Labels, connected, seenAt ?? LastReportAt, AgentVersion, Kernel, Binaries, Patches,
-        [.. Orders.Values.OrderByDescending(order => order.At).Select(order => new OrderDetails(order.OrderId, order.Kind, order.RolloutId, order.PatchId, order.PatchName, order.Digest, order.Result, order.Reason, order.At))],
-        Acknowledged, EnrolledAt);
+        [.. Orders.Values.OrderByDescending(order => order.At).Select(order => order.ToDetails(order.IsOpen ? permitOf(order) : null))], Acknowledged, EnrolledAt)
+    {
+        Traits = Traits,
+        DecommissionedAt = DecommissionedAt,
+    };
+
+    private void End(Guid patch, Guid order, OrderResult result, string? reason)
+    {
+        if (Orders.TryGetValue(patch, out var current) && current.OrderId == order) Orders[patch] = current with { Result = result, Reason = reason };
+    }
+
+    private void Gone(ProcessIdentity process, string digest, long sequence, DateTimeOffset at)
+    {
+        Patches.RemoveAll(installed => Same(installed, process, digest));
+        Reported(sequence, at);
+    }
 
     private void Reported(long sequence, DateTimeOffset at)
     {
@@ -90,44 +99,15 @@ public sealed class Endpoint
         patch.Digest == digest && patch.Process.Pid == process.Pid && patch.Process.StartTicks == process.StartTicks;
 }
 
-/// <param name="TraceParent">Trace of the command that led to the order; the agent's work belongs to it.</param>
-public sealed record EndpointOrder(
-    Guid OrderId, OrderKind Kind, Guid RolloutId, Guid PatchId, string PatchName, string Digest, int Epoch, DateTimeOffset At, string? TraceParent, OrderResult? Result, string? Reason);
-
-public sealed partial class EndpointProjection : SingleStreamProjection<Endpoint, Guid>
-{
-    public EndpointProjection()
-    {
-        foreach (var fact in GatewayPart.Facts) IncludeType(fact);
-    }
-
-    public override Endpoint? Evolve(Endpoint? snapshot, Guid id, IEvent e)
-    {
-        var endpoint = snapshot ?? new Endpoint { Id = id };
-        endpoint.Fold(e.Data, Hosting.TraceContext.Of(e));
-        return endpoint;
-    }
-}
-
 /// <summary>What an agent proves itself with: the hash of its secret, and nothing of it in any event.</summary>
 public sealed class EndpointCredential
 {
     public Guid Id { get; set; }
     public string SecretHash { get; set; } = "";
+
+    /// <summary>Why the endpoint may not come back, or null.</summary>
+    public string? Decommissioned { get; set; }
 }
 
 /// <summary>Keeps endpoint names unique.</summary>
 public sealed record EndpointName(string Id, Guid EndpointId);
-
-/// <summary>Whether a rollout lets endpoints begin. An older epoch never opens what a newer one has closed.</summary>
-public sealed class RolloutGate
-{
-    public Guid Id { get; set; }
-    public int Epoch { get; set; }
-    public bool Open { get; set; }
-}
-
-public sealed class RevokedPatch
-{
-    public Guid Id { get; set; }
-}

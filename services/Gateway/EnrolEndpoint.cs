@@ -13,19 +13,23 @@ namespace Hotpatch.Gateway;
 /// <summary>An agent makes its endpoint known. Records <see cref="EndpointEnrolled"/>; repeating it with the same id and secret changes nothing.</summary>
 public static partial class EnrolEndpoint
 {
-    public static async Task Handle(EnrolRequest request, IDocumentSession session, EnrolmentToken token, DateTimeOffset now, CancellationToken ct)
+    /// <param name="known">What the endpoint enrolled with before, or null.</param>
+    public static async Task Handle(EnrolRequest request, EndpointCredential? known, IDocumentStore store, EnrolmentToken token, DateTimeOffset now, CancellationToken ct)
     {
         if (!Equal(request.EnrolmentToken, token.Value)) throw Status(StatusCode.PermissionDenied, "The enrolment token is not valid here. Ask whoever runs the gateway for the right one.");
         if (!Guid.TryParse(request.EndpointId, out var id)) throw Status(StatusCode.InvalidArgument, "The endpoint id is no UUID.");
-        var known = await session.LoadAsync<EndpointCredential>(id, ct);
-        var holder = await session.LoadAsync<EndpointName>(request.Name, ct);
+        await using var session = store.LightweightSession();
+        var holder = known is null ? await session.LoadAsync<EndpointName>(request.Name, ct) : null;
         var decision = Decide(id, request, known, holder, now);
         if (decision.Refusal is { } refusal) throw Status(StatusCode.FailedPrecondition, refusal.Detail);
         if (decision.Events.Count == 0) return;
 
+        var endpoint = new Endpoint();
+        foreach (var fact in decision.Events) endpoint.Fold(fact, null);
         session.Insert(new EndpointCredential { Id = id, SecretHash = HashOf(request.Secret) });
         session.Insert(new EndpointName(request.Name, id));
         session.Events.StartStream(id, decision.Events);
+        session.Insert(endpoint);
         try
         {
             await session.SaveChangesAsync(ct);
@@ -38,6 +42,7 @@ public static partial class EnrolEndpoint
 
     public static Decision Decide(Guid id, EnrolRequest request, EndpointCredential? known, EndpointName? holder, DateTimeOffset now)
     {
+        if (known?.Decommissioned is { } gone) return Decision.Refuse("endpoint.decommissioned", Gone(gone));
         if (known is not null)
             return Equal(known.SecretHash, HashOf(request.Secret))
                 ? Decision.Nothing
@@ -48,6 +53,9 @@ public static partial class EnrolEndpoint
         if (request.Labels.Count > 64 || request.Labels.Any(label => label.Key.Length is 0 or > 64 || label.Value.Length > 256)) return Decision.Refuse("endpoint.labels", "At most 64 labels, keys to 64 and values to 256 characters.");
         return Decision.Record(new EndpointEnrolled(id, request.Name, new Dictionary<string, string>(request.Labels), request.AgentVersion, now));
     }
+
+    /// <summary>What a decommissioned endpoint is told, whatever it asks for.</summary>
+    public static string Gone(string reason) => $"This endpoint was decommissioned: {reason.TrimEnd('.')}. To bring the machine back, remove the agent's state folder; it enrols as a new endpoint.";
 
     public static string HashOf(string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
 

@@ -6,32 +6,31 @@ using MassTransit;
 namespace Hotpatch.Gateway;
 
 /// <summary>
-/// Closes and opens the door for endpoints that have not begun: pause, halt, revocation close it, resuming opens it. What has begun ends.
+/// Closes and opens the door for endpoints that have not begun: pause, halt, a newer rollout, revocation and block close it, resuming and
+/// unblocking open it. What has begun ends.
 /// </summary>
-public sealed class KeepGates(IDocumentSession session, ConnectedAgents agents) :
-    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>, IConsumer<PatchRevoked>
+public sealed class KeepGates(GateKeeper gates) :
+    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutSuperseded>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>,
+    IConsumer<PatchRevoked>, IConsumer<PatchBlocked>, IConsumer<PatchUnblocked>
 {
     public Task Consume(ConsumeContext<RolloutPaused> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
 
     public Task Consume(ConsumeContext<RolloutHalted> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
 
+    public Task Consume(ConsumeContext<RolloutSuperseded> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
+
     public Task Consume(ConsumeContext<RolloutResumed> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: true, context.CancellationToken);
 
     public Task Consume(ConsumeContext<RingPromoted> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: true, context.CancellationToken);
 
-    public async Task Consume(ConsumeContext<PatchRevoked> context)
-    {
-        session.Store(new RevokedPatch { Id = context.Message.PatchId });
-        await session.SaveChangesAsync(context.CancellationToken);
-        agents.NudgeAll();
-    }
+    public Task Consume(ConsumeContext<PatchRevoked> context) =>
+        gates.Stop(session => session.Store(new RevokedPatch { Id = context.Message.PatchId }), context.CancellationToken);
 
-    private async Task Set(Guid rollout, int epoch, bool open, CancellationToken ct)
-    {
-        await RolloutGates.Set(session, rollout, epoch, open, ct);
-        await session.SaveChangesAsync(ct);
-        agents.NudgeAll();
-    }
+    public Task Consume(ConsumeContext<PatchBlocked> context) => gates.Block(context.Message.PatchId, blocked: true, context.Message.At, context.CancellationToken);
+
+    public Task Consume(ConsumeContext<PatchUnblocked> context) => gates.Block(context.Message.PatchId, blocked: false, context.Message.At, context.CancellationToken);
+
+    private Task Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
 }
 
 public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>
@@ -43,12 +42,57 @@ public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>
     }
 }
 
-internal static class RolloutGates
+/// <summary>
+/// Moves gates under the lock that permits are given under, then tells who must know at once: endpoints that hold a permit get the fence,
+/// those with an open order their new orders, the permit desk another look.
+/// </summary>
+public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDesk permits, FleetNews news)
 {
-    public static async Task Set(IDocumentSession session, Guid rollout, int epoch, bool open, CancellationToken ct)
+    public async Task<RolloutGate?> Find(Guid rollout, CancellationToken ct)
     {
-        var gate = await session.LoadAsync<RolloutGate>(rollout, ct);
-        if (gate is not null && gate.Epoch >= epoch) return;
-        session.Store(new RolloutGate { Id = rollout, Epoch = epoch, Open = open });
+        await using var session = store.QuerySession();
+        return await session.LoadAsync<RolloutGate>(rollout, ct);
+    }
+
+    public async Task Change(Guid rollout, Func<RolloutGate, RolloutGate> change, CancellationToken ct)
+    {
+        RolloutGate before, after;
+        await using (var session = store.LightweightSession())
+        {
+            await PermitTable.Lock(session, ct);
+            before = await session.LoadAsync<RolloutGate>(rollout, ct) ?? new RolloutGate { Id = rollout };
+            after = change(before);
+            if (after == before) return;
+            session.Store(after);
+            news.Gate(session, after);
+            await session.SaveChangesAsync(ct);
+        }
+        if (!after.Open && after.Epoch > before.Epoch) permits.Fence(rollout, after.Epoch);
+        orders.Moved(rollout);
+        permits.Wake();
+    }
+
+    public Task Block(Guid patch, bool blocked, DateTimeOffset at, CancellationToken ct) => Stop(async session =>
+    {
+        if (await session.LoadAsync<BlockedPatch>(patch, ct) is not { } standing || standing.At < at) session.Store(new BlockedPatch { Id = patch, Blocked = blocked, At = at });
+    }, ct);
+
+    public Task Stop(Action<IDocumentSession> change, CancellationToken ct) => Stop(session =>
+    {
+        change(session);
+        return Task.CompletedTask;
+    }, ct);
+
+    private async Task Stop(Func<IDocumentSession, Task> change, CancellationToken ct)
+    {
+        await using (var session = store.LightweightSession())
+        {
+            await PermitTable.Lock(session, ct);
+            await change(session);
+            news.PatchesMoved(session);
+            await session.SaveChangesAsync(ct);
+        }
+        orders.PatchesMoved();
+        permits.Wake();
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Threading.Channels;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Agents;
@@ -8,14 +7,11 @@ using Marten;
 
 namespace Hotpatch.Gateway;
 
-/// <summary>Why a batch of reports was not taken; the agent reads it in its log and sends from the acknowledged position again.</summary>
-public sealed class ReportRefused(string message) : Exception(message);
-
 /// <summary>
 /// Replicates agents' journals into endpoint streams: many endpoints a transaction, acknowledged after the commit. An event's id follows
 /// from endpoint and sequence, so an entry that is sent again is stored once.
 /// </summary>
-public sealed partial class ReportIngest(IDocumentStore store, ILogger<ReportIngest> log) : BackgroundService
+public sealed partial class ReportIngest(IDocumentStore store, PermitDesk permits, GatewayMeter meter, TimeProvider clock, ILogger<ReportIngest> log) : BackgroundService
 {
     private const int ReportsPerCommit = 500;
     private const int QueueMax = 10_000;
@@ -61,11 +57,11 @@ public sealed partial class ReportIngest(IDocumentStore store, ILogger<ReportIng
             {
                 // Nothing was acknowledged; agents keep what they have, and the same batches are tried until the database is back.
                 StoreAway(log, away.Message);
-                await Task.Delay(RetryPause, ct);
+                await Task.Delay(RetryPause, clock, ct);
             }
             catch (Exception failure)
             {
-                // A lost race with an order for the same endpoint, most likely: the agents send again, each batch on its own merit.
+                // A batch that cannot be stored, whatever the cause: the agents send again, each on its own merit.
                 BatchFailed(log, failure.Message);
                 foreach (var batch in batches) batch.Stored.TrySetException(new ReportRefused("The reports could not be stored just now; send them again."));
                 return;
@@ -76,79 +72,45 @@ public sealed partial class ReportIngest(IDocumentStore store, ILogger<ReportIng
     private async Task<List<(Batch, long)>> TryCommit(List<Batch> batches, CancellationToken ct)
     {
         await using var session = store.LightweightSession();
-        var endpoints = (await session.LoadManyAsync<Endpoint>(ct, [.. batches.Select(batch => batch.Endpoint).Distinct()])).ToDictionary(endpoint => endpoint.Id, endpoint => endpoint.Acknowledged);
+        var endpoints = await EndpointStreams.Lock(session, [.. batches.Select(batch => batch.Endpoint).Distinct()], ct);
         var done = new List<(Batch, long)>();
+        var changed = new HashSet<Endpoint>();
+        var outcomes = new List<OrderCompleted>();
+        var heard = new HashSet<Guid>();
+        var count = 0;
         foreach (var batch in batches)
         {
             try
             {
-                var acknowledged = endpoints.GetValueOrDefault(batch.Endpoint);
-                var events = Read(batch.Endpoint, batch.Reports, acknowledged);
-                foreach (var (report, fact) in events)
+                var endpoint = endpoints.GetValueOrDefault(batch.Endpoint) ?? throw new ReportRefused("This endpoint is not enrolled here.");
+                foreach (var (report, fact) in AgentReports.Read(batch.Endpoint, batch.Reports, endpoint.Acknowledged))
                 {
-                    var stored = session.Events.BuildEvent(fact);
-                    stored.Id = StableId.Report(batch.Endpoint, report.Sequence);
-                    if (report.Traceparent.Length > 0) stored.SetHeader(TraceContext.Header, report.Traceparent);
-                    session.Events.Append(batch.Endpoint, stored);
+                    EndpointStreams.Append(session, endpoint, fact, report.Traceparent, StableId.Report(batch.Endpoint, report.Sequence));
+                    changed.Add(endpoint);
+                    count++;
+                    if (fact is OrderCompleted completed) outcomes.Add(completed);
+                    else if (AgentReports.OrderOf(fact) is { } order) heard.Add(order);
                 }
-                if (events.Count > 0) endpoints[batch.Endpoint] = events[^1].Report.Sequence;
-                done.Add((batch, endpoints[batch.Endpoint]));
+                done.Add((batch, endpoint.Acknowledged));
             }
             catch (ReportRefused refused)
             {
                 batch.Stored.TrySetException(refused);
             }
         }
+        if (count == 0) return done;
+        var now = clock.GetUtcNow();
+        EndpointStreams.Keep(session, changed);
+        PermitTable.End(session, [.. outcomes.Select(outcome => (outcome.OrderId, IsGood(outcome.Result)))], now);
+        heard.ExceptWith(outcomes.Select(outcome => outcome.OrderId));
+        PermitTable.Heard(session, [.. heard], now);
         await session.SaveChangesAsync(ct);
+        meter.Stored(count, outcomes.Count);
+        if (outcomes.Count > 0) permits.Ended(outcomes.Select(outcome => (outcome.EndpointId, outcome.OrderId)));
         return done;
     }
 
-    /// <summary>The reports above the acknowledged position, understood and in sequence.</summary>
-    public static IReadOnlyList<(Report Report, object Fact)> Read(Guid endpoint, IReadOnlyList<Report> reports, long acknowledged)
-    {
-        var fresh = new List<(Report, object)>();
-        foreach (var report in reports.OrderBy(report => report.Sequence))
-        {
-            if (report.Sequence <= acknowledged) continue;
-            if (report.Sequence != acknowledged + 1) throw new ReportRefused($"Journal entry {acknowledged + 1} is missing before {report.Sequence}. Send from there.");
-            fresh.Add((report, Understand(endpoint, report)));
-            acknowledged = report.Sequence;
-        }
-        return fresh;
-    }
-
-    private static object Understand(Guid endpoint, Report report)
-    {
-        if (!FactKinds.ByName.TryGetValue(report.Kind, out var type) || !Array.Exists(GatewayPart.Facts, fact => fact == type) || type == typeof(EndpointEnrolled) || type == typeof(PatchOffered) || type == typeof(PatchWithdrawn))
-            throw new ReportRefused($"Journal entry {report.Sequence} is a '{report.Kind}', which agents do not report.");
-        try
-        {
-            var fact = JsonSerializer.Deserialize(report.Json.Span, type, ContractJson.Options) ?? throw new JsonException("it is null");
-            return Envelope(fact) == (endpoint, report.Sequence)
-                ? fact
-                : throw new ReportRefused($"Journal entry {report.Sequence} speaks of another endpoint or position inside.");
-        }
-        catch (JsonException malformed)
-        {
-            throw new ReportRefused($"Journal entry {report.Sequence} is not a readable {report.Kind}: {malformed.Message}");
-        }
-    }
-
-    private static (Guid, long) Envelope(object fact) => fact switch
-    {
-        InventoryReported inventory => (inventory.EndpointId, inventory.AgentSequence),
-        PatchApplied applied => (applied.EndpointId, applied.AgentSequence),
-        PatchRolledBack back => (back.EndpointId, back.AgentSequence),
-        PatchRefused refused => (refused.EndpointId, refused.AgentSequence),
-        PatchFaulted faulted => (faulted.EndpointId, faulted.AgentSequence),
-        HealthVerified verified => (verified.EndpointId, verified.AgentSequence),
-        HealthRegressed regressed => (regressed.EndpointId, regressed.AgentSequence),
-        PatchedProcessExited exited => (exited.EndpointId, exited.AgentSequence),
-        PatchDrifted drifted => (drifted.EndpointId, drifted.AgentSequence),
-        NewcomerPatched newcomer => (newcomer.EndpointId, newcomer.AgentSequence),
-        OrderCompleted completed => (completed.EndpointId, completed.AgentSequence),
-        _ => default,
-    };
+    private static bool IsGood(OrderResult result) => result is OrderResult.Healthy or OrderResult.Updated or OrderResult.RolledBack;
 
     [LoggerMessage(EventId = 31, Level = LogLevel.Warning, Message = "The database is away; reports wait: {Cause}")]
     private static partial void StoreAway(ILogger log, string cause);

@@ -1,0 +1,63 @@
+using Hotpatch.Contracts.Gateway;
+using Hotpatch.Contracts.Policies;
+using Hotpatch.Contracts.Rollouts;
+
+namespace Hotpatch.Gateway;
+
+/// <summary>
+/// Whether, and how fast, a rollout lets endpoints begin. An older epoch never opens what a newer one has closed; messages may overtake
+/// each other.
+/// </summary>
+public sealed record RolloutGate
+{
+    public Guid Id { get; init; }
+    public int Epoch { get; init; }
+    public bool Open { get; init; }
+
+    /// <summary>For applies and updates; null = one in flight below the Gateway's own bound.</summary>
+    public PermitLimits? Limits { get; init; }
+    public PermitLimits? RollbackLimits { get; init; }
+
+    /// <summary>Windows in each endpoint's own zone.</summary>
+    public IReadOnlyList<Window>? Windows { get; init; }
+    public int Priority { get; init; }
+    public int? LeaseSeconds { get; init; }
+
+    /// <summary>The last ring that opened, from 0; -1 = none, or its message has not come.</summary>
+    public int Ring { get; init; } = -1;
+
+    /// <summary>What late joiners of the last ring get; null until a ring has opened.</summary>
+    public RingOffer? Offer { get; init; }
+
+    public RolloutGate WithOpening(RingOpened ring)
+    {
+        var gate = ring.Epoch > Epoch ? this with { Epoch = ring.Epoch, Open = true } : this;
+        // Terms are the ring's whatever has happened to the gate since: a pause that overtook it must not lose them.
+        return ring.Ring < Ring ? gate : gate with
+        {
+            Ring = ring.Ring, Limits = ring.Limits, Windows = ring.Windows, Priority = ring.Priority, LeaseSeconds = ring.LeaseSeconds,
+            Offer = new RingOffer(ring.PatchId, ring.PatchName, ring.Digest, ring.Terms),
+        };
+    }
+
+    public RolloutGate WithRollback(RollbackOrdered rollback) => With(rollback.Epoch, open: false) with { RollbackLimits = rollback.Limits };
+
+    public RolloutGate With(int epoch, bool open) => epoch > Epoch ? this with { Epoch = epoch, Open = open } : this;
+}
+
+/// <summary>What a ring's endpoints are offered.</summary>
+public sealed record RingOffer(Guid PatchId, string PatchName, string Digest, OrderTerms? Terms);
+
+/// <summary>Withdrawn from use for good.</summary>
+public sealed class RevokedPatch
+{
+    public Guid Id { get; set; }
+}
+
+/// <summary>Stopped for now. <see cref="At"/> is the catalogue's time of the last word, so that an older one never overrules it.</summary>
+public sealed class BlockedPatch
+{
+    public Guid Id { get; set; }
+    public bool Blocked { get; set; }
+    public DateTimeOffset At { get; set; }
+}
