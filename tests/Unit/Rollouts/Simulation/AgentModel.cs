@@ -43,7 +43,8 @@ internal sealed class AgentModel(int index, Guid id, World world)
         if (IsDead || !IsOnline) return;        // lost; the gateway tells again when it comes back
         if (world.Now < SleepsUntil)
         {
-            world.Network.Post(Party.Agent, message, world.Now.AddSeconds(1), index);
+            // It finds it when it wakes; in calm weather it is told anew.
+            if (!world.Network.Calm) world.Network.Post(Party.Agent, message, world.Now.AddSeconds(1), index);
             return;
         }
         switch (message)

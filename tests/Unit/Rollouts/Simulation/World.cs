@@ -16,7 +16,7 @@ internal sealed class World
     public const string Digest = "sha256:0";
     public const double PermitSeconds = 60;
     public const int LeaseSeconds = 900;
-    private const int CalmStepsMax = 60_000, IdleJumpsMax = 30;
+    private const int CalmStepsMax = 60_000, IdleJumpsMax = 40;
 
     private readonly List<SagaNode> _sagas;
     private readonly Dictionary<Guid, int> _index = [];
@@ -244,7 +244,7 @@ internal sealed class World
             }
             idle++;
             Now = Now.AddSeconds(6);
-            if (idle % 3 == 1) foreach (var agent in Agents) Network.Post(Party.Gateway, new HelloSaid(IndexOf(agent.Id)), Now);
+            if (idle % 3 == 1 && idle < IdleJumpsMax) foreach (var agent in Agents) Network.Post(Party.Gateway, new HelloSaid(IndexOf(agent.Id)), Now);
         }
     }
 }
