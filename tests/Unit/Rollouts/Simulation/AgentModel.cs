@@ -36,6 +36,7 @@ internal sealed class AgentModel(int index, Guid id, World world)
     public int JournalLength => _journal.Count;
     public long AcknowledgedUpTo => _acknowledged;
     public bool Has(Guid patch) => _memory.Contains(patch);
+    public bool IsIdle => IsDead || _working is null && _acknowledged == _journal.Count && !_orders.Any(order => !order.Ended && !_ended.Contains(order.OrderId));
     private bool IsOnline => world.Now >= OfflineUntil;
 
     public void Hear(object message)

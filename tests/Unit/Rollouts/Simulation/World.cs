@@ -102,7 +102,7 @@ internal sealed class World
     {
         for (Step = 1; Step <= Plan.Steps; Step++)
         {
-            Now = Now.AddMilliseconds(Random.Next(350));
+            Now = Now.AddMilliseconds(Random.Next(Plan.Pace));
             Turn();
         }
         CalmDown();
@@ -132,18 +132,26 @@ internal sealed class World
         switch (Random.Next(100))
         {
             case < 34: Deliver(); break;
-            case < 60: Agents[Random.Next(Agents.Count)].Step(); break;
-            case < 69: _sagas[Random.Next(2)].Commit(); break;
-            case < 76: Tell(); break;
-            case < 81: if (Gateway.HasNews) Gateway.Tell(message => Network.Post(Party.Saga, message, Now)); break;
-            case < 87: Gateway.Round(); break;
-            case < 88: Gateway.Sweep(); break;
-            case < 91: Wake(); break;
-            case < 95: _operators.Step(); break;
-            case < 97: _operators.Commit(); break;
-            case < 99: Mishap(); break;
-            default: Now = Now.AddSeconds(Random.Next(Random.Next(4) == 0 ? 90 : 8)); break;
+            case < 64: Busy().Step(); break;
+            case < 72: _sagas[Random.Next(2)].Commit(); break;
+            case < 79: Tell(); break;
+            case < 84: if (Gateway.HasNews) Gateway.Tell(message => Network.Post(Party.Saga, message, Now)); break;
+            case < 91: Gateway.Round(); break;
+            case < 92: Gateway.Sweep(); break;
+            case < 95: Wake(); break;
+            case < 97: if (Step < 40 || Random.NextDouble() < Plan.Meddling) _operators.Step(); break;
+            case < 98: _operators.Commit(); break;
+            case < 99: if (Random.NextDouble() < Plan.Trouble) Mishap(); break;
+            default: Now = Now.AddSeconds(Random.Next(Random.Next(8) == 0 ? 90 : 6)); break;
         }
+    }
+
+    // Some agent, rather one that has something to do.
+    private AgentModel Busy()
+    {
+        var agent = Agents[Random.Next(Agents.Count)];
+        for (var attempt = 0; attempt < 6 && agent.IsIdle; attempt++) agent = Agents[Random.Next(Agents.Count)];
+        return agent;
     }
 
     private void Deliver()
@@ -250,12 +258,17 @@ internal sealed class World
 }
 
 /// <summary>Sizes and rates of one schedule.</summary>
-internal sealed record Schedule(int Endpoints, int Late, int Steps, double FailureRate, double DeathRate)
+/// <param name="Pace">Milliseconds a step takes at most.</param>
+/// <param name="Meddling">How often (0-1) people command something when they could.</param>
+/// <param name="Trouble">How often agents crash, sleep or lose their line when they could.</param>
+internal sealed record Schedule(int Endpoints, int Late, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble)
 {
     public static Schedule Draw(Random random)
     {
-        var endpoints = random.Next(5) == 0 ? random.Next(15, 31) : random.Next(5, 13);
-        return new Schedule(endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, 250 + endpoints * random.Next(10, 30), random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0);
+        var endpoints = random.Next(6) == 0 ? random.Next(15, 31) : random.Next(5, 13);
+        return new Schedule(
+            endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, 250 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
+            random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 });
     }
 }
 
