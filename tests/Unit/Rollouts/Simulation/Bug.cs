@@ -22,6 +22,7 @@ public enum Bug
     // The Gateway.
     PermitsThroughAClosedGate,
     PermitsOneTooMany,
+    FreesSlotsBeforeThePermitIsOver,
     ForgetsBudgets,
     PermitsABlockedPatch,
     LetsAnOlderEpochOpen,

@@ -108,7 +108,7 @@ internal sealed class GatewayModel(World world)
         if (fresh) Slots[ask.OrderId] = slot = new Slot { Ask = ask, IssuedAt = world.Now };
         slot!.Epoch = Math.Max(order.Epoch, gate?.Epoch ?? 0);
         slot.NotAfter = world.Now.AddSeconds(World.PermitSeconds);
-        slot.LeaseSeconds = gate?.LeaseSeconds ?? World.LeaseSeconds;
+        slot.LeaseSeconds = world.Bug == Bug.FreesSlotsBeforeThePermitIsOver ? 20 : PermitRule.LeaseSeconds(gate?.LeaseSeconds ?? World.LeaseSeconds, TimeSpan.FromSeconds(World.PermitSeconds));
         slot.LeaseUntil = world.Now.AddSeconds(slot.LeaseSeconds);
         world.Trace($"gateway: permit {ask.Kind} agent {waiter.Asked.Agent} epoch {slot.Epoch}");
         world.Progress++;

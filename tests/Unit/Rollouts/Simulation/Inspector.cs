@@ -12,7 +12,7 @@ internal sealed partial class Inspector(World world)
     private readonly Dictionary<Guid, Closing> _closed = [];
     private readonly Dictionary<Guid, Closing> _blocked = [];
     private readonly Dictionary<(int, Guid), int> _fences = [];
-    private readonly HashSet<Guid> _told = [];
+    private readonly HashSet<Guid> _told = [], _begun = [];
     private readonly Dictionary<(Guid Endpoint, long Sequence), OrderCompleted> _outcomes = [];
     private readonly Dictionary<Guid, List<OrderCompleted>> _ofOrder = [];
     private readonly HashSet<(Guid Rollout, Guid Endpoint, long Sequence, OrderResult Result, int Attempt)> _counted = [];
@@ -67,7 +67,8 @@ internal sealed partial class Inspector(World world)
         if (ask.Kind != OrderKind.RollBack) Hold("4", gate is { Open: true }, $"a permit through a closed gate");
         Hold("12", ask.Kind == OrderKind.RollBack || !world.Gateway.IsBlocked(ask.PatchId), $"a permit for a blocked patch");
         if (!fresh) return;
-        var inFlight = world.Gateway.InFlight.Where(other => other.Ask.RolloutId == ask.RolloutId && (other.Ask.Kind == OrderKind.RollBack) == (ask.Kind == OrderKind.RollBack)).ToList();
+        // By what agents hold, not by the desk's books alone: a permit that can still be used is in flight, whatever became of its slot.
+        var inFlight = world.Gateway.Slots.Values.Where(other => other.Ask.RolloutId == ask.RolloutId && (other.Ask.Kind == OrderKind.RollBack) == (ask.Kind == OrderKind.RollBack) && (world.Gateway.IsPermitted(other.Ask.OrderId) || MayBegin(other))).ToList();
         Hold("limits", inFlight.Count <= (limits?.MaxInFlight ?? PermitRule.InFlightDefault), $"{inFlight.Count} in flight, {limits?.MaxInFlight} may");
         foreach (var budget in limits?.Budgets ?? [])
         {
@@ -80,7 +81,7 @@ internal sealed partial class Inspector(World world)
     {
         Hold("8", after.Epoch > before.Epoch, $"the gate went from epoch {before.Epoch} to {after.Epoch}");
         if (after.Open) _closed.Remove(rollout);
-        else if (before.Open) _closed[rollout] = new Closing { At = world.Now, Holders = Holders(slot => slot.Ask.RolloutId == rollout) };
+        else if (before.Open) _closed[rollout] = new Closing { At = world.Now, Holders = [.. world.Gateway.InFlight.Where(slot => slot.Ask.RolloutId == rollout && slot.Ask.Kind != OrderKind.RollBack).Select(slot => slot.Ask.OrderId)] };
         _told.Clear();
     }
 
@@ -88,14 +89,15 @@ internal sealed partial class Inspector(World world)
 
     public void GateTold(Guid rollout, RolloutGate before, RolloutGate after)
     {
-        if (before.Open && !after.Open) Hold("4", _closed[rollout].Holders.All(order => !world.Gateway.IsPermitted(order) || _told.Contains(order)), $"the gate closed, and a holder of a permit was not told");
+        if (before.Open && !after.Open) Hold("4", _closed[rollout].Holders.All(order => world.Gateway.Slots[order].NotAfter <= world.Now || _told.Contains(order)), $"the gate closed, and a holder of a permit was not told");
     }
 
-    public void BlockSeen(Guid patch) => _blocked[patch] = new Closing { At = world.Now, Holders = Holders(slot => slot.Ask.PatchId == patch) };
+    public void BlockSeen(Guid patch) => _blocked[patch] = new Closing { At = world.Now, Holders = [.. world.Gateway.Slots.Values.Where(slot => slot.Ask.PatchId == patch && MayBegin(slot)).Select(slot => slot.Ask.OrderId)] };
 
     public void Begun(int agent, ToldOrder order, int epoch)
     {
         Hold("8", epoch >= _fences.GetValueOrDefault((agent, order.RolloutId)), $"agent {agent} begins under epoch {epoch} after a fence at {_fences.GetValueOrDefault((agent, order.RolloutId))}");
+        _begun.Add(order.OrderId);
         var slot = world.Gateway.Slots[order.OrderId];
         Hold("4", world.Now <= slot.NotAfter, $"agent {agent} begins when its permit is over");
         if (order.Kind == OrderKind.RollBack) return;
@@ -134,7 +136,7 @@ internal sealed partial class Inspector(World world)
         Hold("4", world.Now <= closing.At.AddSeconds(120), $"agent {agent} begins {world.Now - closing.At} after {what}");
     }
 
-    private HashSet<Guid> Holders(Func<GatewayModel.Slot, bool> of) => [.. world.Gateway.Slots.Values.Where(slot => of(slot) && slot.Ask.Kind != OrderKind.RollBack && slot.NotAfter > world.Now).Select(slot => slot.Ask.OrderId)];
+    private bool MayBegin(GatewayModel.Slot slot) => slot.NotAfter > world.Now && !_begun.Contains(slot.Ask.OrderId) && !_ofOrder.GetValueOrDefault(slot.Ask.OrderId, []).Exists(outcome => outcome.AgentSequence > 0);
 
     private static List<PauseCause> PausesBefore(RolloutLog log)
     {

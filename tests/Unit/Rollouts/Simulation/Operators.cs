@@ -40,6 +40,7 @@ internal sealed class Operators
             AroundIt();
             return;
         }
+        if (_world.Plan.Late > 0 && random.Next(6) == 0) Join();
         var log = _world.Rollouts[random.Next(_world.Rollouts.Count)];
         var view = log.View.Rollout;
         if (view.Phase == RolloutPhase.Planned || view.Phase == RolloutPhase.Scheduled)
@@ -48,20 +49,40 @@ internal sealed class Operators
             return;
         }
         var order = new Order($"op-{++_commands}", random.Next(2) == 0 ? "anna" : "ben", _world.Now);
-        Func<Decision> decide = random.Next(16) switch
-        {
-            0 or 1 => () => PauseRollout.Decide(log.View.Rollout, order),
-            2 or 3 or 4 or 5 => () => Resume(log, order),
-            6 or 7 => () => RetryRollout.Decide(log.Rollout, order),
-            8 => () => PromoteRing.Decide(log.View.Rollout, order),
-            9 or 10 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
-            11 => () => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
-            12 when random.Next(3) == 0 => () => HaltRollout.Decide(log.View.Rollout, order),
-            13 when random.Next(2) == 0 => () => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
-            _ => () => ResumeRollout.Decide(log.View.Rollout, order),
-        };
-        Ask(log, decide);
+        if (view.Phase == RolloutPhase.Paused && random.Next(3) > 0) Repair(log, order);
+        else Ask(log, Draw(log, order));
     }
+
+    // Most of the time people look after what stands still.
+    private void Repair(RolloutLog log, Order order)
+    {
+        if (log.View.Rollout.Pauses.Exists(pause => PauseCauses.IsOutside(pause.Cause)))
+        {
+            (_world.Frozen, _world.WindowClosed) = (false, false);
+            Publish(new PatchUnblocked(log.View.Rollout.PatchId, World.Digest, "because", "anna", _world.Now));
+            return;
+        }
+        Ask(log, _world.Random.Next(6) switch
+        {
+            0 or 1 => () => RetryRollout.Decide(log.Rollout, order),
+            2 or 3 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+            4 => () => PromoteRing.Decide(log.View.Rollout, order),
+            _ => () => Resume(log, order),
+        });
+    }
+
+    private Func<Decision> Draw(RolloutLog log, Order order) => _world.Random.Next(16) switch
+    {
+        0 or 1 => () => PauseRollout.Decide(log.View.Rollout, order),
+        2 or 3 => () => Resume(log, order),
+        4 or 5 => () => RetryRollout.Decide(log.Rollout, order),
+        6 => () => PromoteRing.Decide(log.View.Rollout, order),
+        7 or 8 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+        9 => () => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
+        10 when _world.Random.Next(3) == 0 => () => HaltRollout.Decide(log.View.Rollout, order),
+        11 when _world.Random.Next(2) == 0 => () => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
+        _ => () => ResumeRollout.Decide(log.View.Rollout, order),
+    };
 
     /// <summary>The transaction of a command that was decided before.</summary>
     public void Commit()
@@ -161,13 +182,16 @@ internal sealed class Operators
                     _world.Network.Post(Party.Patches, gone, _world.Now);
                 }
                 break;
-            case 9 or 10 when _world.Plan.Late > 0:
-                var log = _world.Rollouts[0];
-                var late = _world.Agents[_world.Plan.Endpoints + random.Next(_world.Plan.Late)].Id;
-                if (log.Rollout is { IsUnderWay: true, Terms.Dynamic: true, Phase: not RolloutPhase.RollingBack } && !log.Rollout.Rings.Exists(ring => ring.Members.Contains(late)))
-                    AppendCounted(log, new MembersJoined(log.Id, log.Rollout.Rings.Count - 1, [late], _world.Now));
-                break;
         }
+    }
+
+    // A dynamic rollout takes whom the fleet has gained, into its last ring.
+    private void Join()
+    {
+        var log = _world.Rollouts[0];
+        var late = _world.Agents[_world.Plan.Endpoints + _world.Random.Next(_world.Plan.Late)].Id;
+        if (log.Rollout is { IsUnderWay: true, Phase: not RolloutPhase.RollingBack } && !log.Rollout.Rings.Exists(ring => ring.Members.Contains(late)))
+            AppendCounted(log, new MembersJoined(log.Id, log.Rollout.Rings.Count - 1, [late], _world.Now));
     }
 
     private void Publish(object fact)
@@ -205,7 +229,7 @@ internal sealed class Operators
     private Gate DrawGate()
     {
         var random = _world.Random;
-        return new Gate(random.Next(0, 3), random.Next(3) switch { 0 => 100, 1 => 60, _ => 90 }, random.Next(65, 120))
+        return new Gate(random.Next(0, 3), random.Next(3) switch { 0 => 100, 1 => 60, _ => 90 }, random.Next(20, 120))
         {
             FailurePercent = random.Next(4) == 0 ? 30 : null,
             FailureOf = random.Next(2) == 0 ? FailureShare.Ring : FailureShare.Executed,

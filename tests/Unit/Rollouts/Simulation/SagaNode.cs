@@ -75,7 +75,7 @@ internal sealed class SagaNode(World world, string name)
             var ring = rollout.Rings[index];
             var news = page.Outcomes.Where(order => order.Kind == Contracts.OrderKind.Apply && ring.Members.Contains(order.EndpointId)).ToList();
             if (world.Bug == Bug.CountsAnEarlierAttempt)
-                news = [.. news.Where(order => !ring.Outcomes.TryGetValue(order.EndpointId, out var known) || known.AgentSequence < order.AgentSequence)];
+                news = [.. news.Where(order => !ring.Outcomes.TryGetValue(order.EndpointId, out var known) || known.AgentSequence < order.AgentSequence).GroupBy(order => order.EndpointId).Select(same => same.MaxBy(order => order.AgentSequence)!)];
             if (news.Count > 0)
                 yield return Judging.WithNumbers(rollout, new OutcomesTallied(rollout.Id, index, [.. news.Select(order => new EndpointOutcome(order.EndpointId, order.Result, order.AgentSequence, order.Reason) { Attempt = ring.Attempts.GetValueOrDefault(order.EndpointId, 1) })], world.Now));
         }
