@@ -50,6 +50,8 @@ internal sealed partial class Inspector(World world)
     {
         var rollout = log.Rollout;
         Hold("pauses", rollout.Phase == RolloutPhase.Paused == rollout.Pauses.Count > 0, $"{rollout.Phase} with {rollout.Pauses.Count} causes");
+        if (rollout is { Phase: RolloutPhase.Applying or RolloutPhase.Baking, OpenRing: { } open })
+            Hold("11", rollout.DeadlineAt <= world.Now.AddSeconds(rollout.GateOf(open).DeadlineSeconds), $"ring {open.Name} would wait until {rollout.DeadlineAt - world.Now} from now; its gate gives {rollout.GateOf(open).DeadlineSeconds} s");
         foreach (var ring in rollout.Rings)
         {
             Hold("6", ring.Healthy + ring.Failed + ring.NotApplicable + ring.Cancelled + ring.Open == ring.Size && ring.Open >= 0, $"ring {ring.Name} does not add up: {ring.Numbers} of {ring.Size}");
@@ -154,7 +156,8 @@ internal sealed partial class Inspector(World world)
         if (log.Facts.OfType<RingPromoted>().Any(promoted => promoted.Ring == left)) return;
         Hold("3", log.Facts.OfType<GateEvaluated>().LastOrDefault(judged => judged.Ring == left) is { Verdict: GateVerdict.Pass, Inputs.Baked: true }, $"ring {opened.Ring} opened before the gate of ring {left} passed and baked");
         var bake = log.Facts.OfType<BakeStarted>().Last(fact => fact.Ring == left);
-        Hold("3", opened.At >= bake.At.AddSeconds(log.Rollout.BakeOf(log.Rollout.Rings[left])), $"ring {left} baked {opened.At - bake.At}, not {log.Rollout.BakeOf(log.Rollout.Rings[left])} s");
+        var seconds = log.Facts.OfType<RolloutExpedited>().Select(expedited => expedited.BakeSeconds).Append(log.Rollout.Rings[left].BakeSeconds ?? log.Rollout.BakeSeconds).Min();
+        Hold("3", opened.At >= bake.At.AddSeconds(seconds), $"ring {left} baked {opened.At - bake.At}, not {seconds} s");
     }
 
     private static void Judged(Rollout rollout, GateEvaluated judged, RolloutPhase before)

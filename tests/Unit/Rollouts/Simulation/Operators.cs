@@ -53,6 +53,12 @@ internal sealed class Operators
         else Ask(log, Draw(log, order));
     }
 
+    /// <summary>Looks after everything that stands still.</summary>
+    public void Mend()
+    {
+        foreach (var log in _world.Rollouts.Where(log => log.Rollout.Phase == RolloutPhase.Paused)) Repair(log, new Order($"op-{++_commands}", "ben", _world.Now));
+    }
+
     // Most of the time people look after what stands still.
     private void Repair(RolloutLog log, Order order)
     {

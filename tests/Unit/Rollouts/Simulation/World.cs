@@ -98,16 +98,22 @@ internal sealed class World
         return chance < Plan.FailureRate / 4 ? OrderResult.Refused : chance < Plan.FailureRate / 2 ? OrderResult.NotApplicable : null;
     }
 
+    /// <summary>Weather and calm in turn; people look after what stands still before the weather comes again.</summary>
     public void Run()
     {
-        for (Step = 1; Step <= Plan.Steps; Step++)
+        for (var episode = 1; episode <= Plan.Episodes; episode++)
         {
-            Now = Now.AddMilliseconds(Random.Next(Plan.Pace));
-            Turn();
+            for (var until = Step + (episode == 1 ? Plan.Steps : Plan.Steps / 2); Step < until; Step++)
+            {
+                Now = Now.AddMilliseconds(Random.Next(Plan.Pace));
+                Turn();
+            }
+            CalmDown();
+            Settle();
+            Inspector.AtRest();
+            (_calm, Network.Calm) = (false, false);
+            if (episode < Plan.Episodes) _operators.Mend();
         }
-        CalmDown();
-        Settle();
-        Inspector.AtRest();
     }
 
     public void Enrol(int n)
@@ -261,13 +267,13 @@ internal sealed class World
 /// <param name="Pace">Milliseconds a step takes at most.</param>
 /// <param name="Meddling">How often (0-1) people command something when they could.</param>
 /// <param name="Trouble">How often agents crash, sleep or lose their line when they could.</param>
-internal sealed record Schedule(int Endpoints, int Late, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble)
+internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble)
 {
     public static Schedule Draw(Random random)
     {
         var endpoints = random.Next(6) == 0 ? random.Next(15, 31) : random.Next(5, 13);
         return new Schedule(
-            endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, 250 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
+            endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, random.Next(1, 4), 200 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
             random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 });
     }
 }
