@@ -162,7 +162,7 @@ public sealed partial class PermitDesk(
             }
             var gate = state.Gates.GetValueOrDefault(order.RolloutId);
             var grant = new PermitTable.Grant(
-                order.OrderId, waiter.Session.EndpointId, order.RolloutId, order.PatchId, order.Kind, Math.Max(order.Epoch, gate?.Epoch ?? 0), now + terms.Life, gate?.LeaseSeconds ?? terms.LeaseSeconds);
+                order.OrderId, waiter.Session.EndpointId, order.RolloutId, order.PatchId, order.Kind, Math.Max(order.Epoch, gate?.Epoch ?? 0), now + terms.Life, PermitRule.LeaseSeconds(gate?.LeaseSeconds ?? terms.LeaseSeconds, terms.Life));
             permits.Add(new Given(waiter, waiter.Nonce, waiter.RenewedAt, grant, order.Digest));
         }
         return permits;

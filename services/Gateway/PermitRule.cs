@@ -76,6 +76,9 @@ public static class PermitRule
         return (int)Math.Min(max, allowed);
     }
 
+    /// <summary>How long a permitted order keeps its slot without a word: as asked, and never shorter than its permit lets it begin.</summary>
+    public static int LeaseSeconds(int asked, TimeSpan life) => Math.Max(asked, (int)Math.Ceiling(life.TotalSeconds));
+
     private static int PriorityOf(PermitState state, PermitAsk ask) => state.Gates.TryGetValue(ask.RolloutId, out var gate) ? gate.Priority : 0;
 
     private static string? Against(PermitAsk ask, PermitState state, PermitTally tally, DateTimeOffset now)

@@ -143,7 +143,8 @@ public sealed partial class Rollout
     {
         Gate = amended.Gate;
         foreach (var ring in Rings.Skip(Math.Max(CurrentRing, 0))) ring.Gate = null;
-        if (OpenRing is { OpenedAt: { } opened }) DeadlineAt = opened.AddSeconds(Gate.DeadlineSeconds) + (PausedAt is { } paused ? amended.At - paused : TimeSpan.Zero);
+        // What it stood still before is in the deadline already, what it stands still now comes with the resumption.
+        DeadlineAt += TimeSpan.FromSeconds(amended.Gate.DeadlineSeconds - amended.Before.DeadlineSeconds);
         ChangedAt = amended.At;
     }
 
@@ -158,7 +159,8 @@ public sealed partial class Rollout
     {
         Rings[retry.Ring].Retry(retry.Endpoints, retry.Attempt);
         Epoch = retry.Epoch;
-        if (retry.Ring == CurrentRing) DeadlineAt = retry.At.AddSeconds(GateOf(Rings[retry.Ring]).DeadlineSeconds);
+        // Anew from now; of a paused rollout the resumption adds what it stood still.
+        if (retry.Ring == CurrentRing) DeadlineAt = (PausedAt ?? retry.At).AddSeconds(GateOf(Rings[retry.Ring]).DeadlineSeconds);
         ChangedAt = retry.At;
     }
 

@@ -45,7 +45,7 @@ public static class Judging
         for (var index = 0; index < rollout.Rings.Count; index++)
         {
             var ring = rollout.Rings[index];
-            var fresh = Fresh(page.Outcomes.Where(order => ring.Members.Contains(order.EndpointId) && IsOfThisTry(rollout, ring, order) && IsNewer(ring, order)), ring.AttemptOf);
+            var fresh = Fresh(page.Outcomes.Where(order => ring.Members.Contains(order.EndpointId) && IsSaid(order) && IsOfThisTry(rollout, ring, order) && IsNewer(ring, order)), ring.AttemptOf);
             if (fresh.Count > 0) yield return new OutcomesTallied(rollout.Id, index, fresh, now);
         }
         var updates = Fresh(page.Outcomes.Where(order => order.Kind == Contracts.OrderKind.Update && rollout.Fallbacks.TryGetValue(order.EndpointId, out var known) && known != order.Result), _ => 1);
@@ -107,6 +107,9 @@ public static class Judging
         [.. orders.GroupBy(order => (order.EndpointId, order.Kind == Contracts.OrderKind.RollBack))
             .Select(same => same.MaxBy(order => order.AgentSequence)!)
             .Select(order => new EndpointOutcome(order.EndpointId, order.Result, order.AgentSequence, order.Reason) { Attempt = attempt(order.EndpointId) })];
+
+    // A rollback that its endpoint said nothing about is still open: counted as an outcome it would stand in the place of what the patch itself came to.
+    private static bool IsSaid(OrderCompleted order) => order.Kind != Contracts.OrderKind.RollBack || IsRollback(order.Result);
 
     // After a retry, or an ordinary update in its place, news of the earlier try is history.
     private static bool IsOfThisTry(Rollout rollout, Ring ring, OrderCompleted order)

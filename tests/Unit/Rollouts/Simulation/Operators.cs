@@ -1,0 +1,247 @@
+using Hotpatch.Contracts.Api;
+using Hotpatch.Contracts.Catalog;
+using Hotpatch.Contracts.Gateway;
+using Hotpatch.Contracts.Policies;
+using Hotpatch.Contracts.Rollouts;
+using Hotpatch.Gateway;
+using Hotpatch.Hosting;
+using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Saga;
+
+namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
+
+/// <summary>
+/// The people: they plan, start, pause and so on, each command decided on what the stored view says, and appended some time later under the
+/// version it was decided on; whoever was faster makes it be decided again.
+/// </summary>
+internal sealed class Operators
+{
+    private const int AttemptsMax = 5;
+
+    private readonly World _world;
+    private readonly List<(RolloutLog Log, long Version, IReadOnlyList<object> Facts, Func<Decision> Again, bool Refuses)> _pending = [];
+    private int _commands;
+
+    public Operators(World world)
+    {
+        _world = world;
+        Plan(level: 1);
+        if (world.Random.Next(6) == 0) Plan(level: 2);
+    }
+
+    /// <summary>What was accepted: these facts, at this place.</summary>
+    public List<(RolloutLog Log, int At, IReadOnlyList<object> Facts)> Accepted { get; } = [];
+
+    public void Step()
+    {
+        var random = _world.Random;
+        if (random.Next(5) == 0)
+        {
+            AroundIt();
+            return;
+        }
+        if (_world.Plan.Late > 0 && random.Next(6) == 0) Join();
+        var log = _world.Rollouts[random.Next(_world.Rollouts.Count)];
+        var view = log.View.Rollout;
+        if (view.Phase == RolloutPhase.Planned || view.Phase == RolloutPhase.Scheduled)
+        {
+            Begin(log);
+            return;
+        }
+        var order = new Order($"op-{++_commands}", random.Next(2) == 0 ? "anna" : "ben", _world.Now);
+        if (view.Phase == RolloutPhase.Paused && random.Next(3) > 0) Repair(log, order);
+        else Ask(log, Draw(log, order));
+    }
+
+    /// <summary>Looks after everything that stands still.</summary>
+    public void Mend()
+    {
+        foreach (var log in _world.Rollouts.Where(log => log.Rollout.Phase == RolloutPhase.Paused)) Repair(log, new Order($"op-{++_commands}", "ben", _world.Now));
+    }
+
+    // Most of the time people look after what stands still.
+    private void Repair(RolloutLog log, Order order)
+    {
+        if (log.View.Rollout.Pauses.Exists(pause => PauseCauses.IsOutside(pause.Cause)))
+        {
+            (_world.Frozen, _world.WindowClosed) = (false, false);
+            Publish(new PatchUnblocked(log.View.Rollout.PatchId, World.Digest, "because", "anna", _world.Now));
+            return;
+        }
+        Ask(log, _world.Random.Next(6) switch
+        {
+            0 or 1 => () => RetryRollout.Decide(log.Rollout, order),
+            2 or 3 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+            4 => () => PromoteRing.Decide(log.View.Rollout, order),
+            _ => () => Resume(log, order),
+        });
+    }
+
+    private Func<Decision> Draw(RolloutLog log, Order order) => _world.Random.Next(16) switch
+    {
+        0 or 1 => () => PauseRollout.Decide(log.View.Rollout, order),
+        2 or 3 => () => Resume(log, order),
+        4 or 5 => () => RetryRollout.Decide(log.Rollout, order),
+        6 => () => PromoteRing.Decide(log.View.Rollout, order),
+        7 or 8 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+        9 => () => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
+        10 when _world.Random.Next(3) == 0 => () => HaltRollout.Decide(log.View.Rollout, order),
+        11 when _world.Random.Next(2) == 0 => () => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
+        _ => () => ResumeRollout.Decide(log.View.Rollout, order),
+    };
+
+    /// <summary>The transaction of a command that was decided before.</summary>
+    public void Commit()
+    {
+        if (_pending.Count == 0) return;
+        var (log, version, facts, again, _) = _pending[0];
+        _pending.RemoveAt(0);
+        for (var attempt = 1; attempt <= AttemptsMax; attempt++)
+        {
+            var at = log.Facts.Count;
+            if (log.TryAppend(version, facts, "person"))
+            {
+                Accepted.Add((log, at, facts));
+                return;
+            }
+            facts = again().Events;
+            version = log.Facts.Count;
+            if (facts.Count == 0) return;
+        }
+    }
+
+    public void GiveUp() => _pending.Clear();
+
+    public void Leave(EndpointDecommissioned gone)
+    {
+        foreach (var log in _world.Rollouts.Where(log => log.Rollout.IsUnderWay && log.Rollout.Rings.Exists(ring => ring.Members.Contains(gone.EndpointId) && !ring.Left.Contains(gone.EndpointId))))
+            AppendCounted(log, new MembersLeft(log.Id, [gone.EndpointId], gone.Reason, _world.Now));
+    }
+
+    private Decision Resume(RolloutLog log, Order order)
+    {
+        var rollout = log.View.Rollout;
+        return _world.Bug == Bug.ResumesAgainstAFreeze && rollout.Phase == RolloutPhase.Paused
+            ? Decision.Record(new RolloutResumed(rollout.Id, order.Reason, order.By, rollout.Epoch + 1, order.At))
+            : ResumeRollout.Decide(rollout, order);
+    }
+
+    // Beside the saga, as RolloutStream does it: the numbers anew beside a fact that changes whom a ring counts.
+    private void AppendCounted(RolloutLog log, object fact)
+    {
+        var whole = new Rollout();
+        foreach (var earlier in log.Facts) whole.Fold(earlier);
+        whole.Fold(fact);
+        var recounted = _world.Bug == Bug.KeepsThoseWhoLeftInTheCount ? [] : Judging.Recounted(whole, _world.Now);
+        log.TryAppend(log.Facts.Count, [fact, .. recounted], "membership");
+    }
+
+    private void Begin(RolloutLog log)
+    {
+        var rollout = log.View.Rollout;
+        var order = new Order($"op-{++_commands}", "ben", _world.Now);
+        if (!rollout.IsApproved && _world.Random.Next(3) > 0)
+        {
+            Ask(log, () => log.View.Rollout is { IsApproved: false, HasEnded: false } ? Decision.Record(new ApprovalGranted(log.Id, log.View.Rollout.PlanDigest!, order.Reason, order.By, order.At)) : Decision.Nothing);
+            return;
+        }
+        DateTimeOffset? at = _world.Random.Next(5) == 0 ? _world.Now.AddSeconds(_world.Random.Next(1, 10)) : null;
+        var patch = new KnownPatch { Id = rollout.PatchId, Blocked = _world.KnownBlock(rollout.PatchId) is not null };
+        var rival = _world.Rollouts.Find(other => other != log && other.View.Rollout.IsUnderWay && other.View.Rollout.PatchId == rollout.PatchId);
+        Ask(log, () => StartRollout.Decide(log.View.Rollout, order, patch, rival?.View.Name, at));
+        if (log.Rollout.Phase == RolloutPhase.Planned) return;
+        foreach (var other in _world.Rollouts.Where(other => other != log).ToList())
+            if (StartRollout.Supersede(other.Rollout, _world.Rollouts.IndexOf(other), log.Rollout, _world.Rollouts.IndexOf(log), _world.Now) is { } superseded) AppendCounted(other, superseded);
+    }
+
+    private void Ask(RolloutLog log, Func<Decision> decide)
+    {
+        var version = log.Facts.Count;
+        var decision = decide();
+        if (decision.Events.Count == 0) return;
+        _pending.Add((log, version, decision.Events, decide, false));
+        if (_world.Random.Next(4) > 0) Commit();
+        // The same command again, because its answer was lost.
+        if (_world.Random.Next(20) == 0 && decide() is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, again.Events, decide, false));
+    }
+
+    private void AroundIt()
+    {
+        var random = _world.Random;
+        var agent = random.Next(_world.Agents.Count);
+        var patch = _world.Rollouts[random.Next(_world.Rollouts.Count)].Rollout.PatchId;
+        switch (random.Next(12))
+        {
+            case 0: _world.Frozen = !_world.Frozen; break;
+            case 1: _world.WindowClosed = !_world.WindowClosed; break;
+            case 2: Publish(new PatchBlocked(patch, World.Digest, "because", random.Next(3) == 0, "anna", _world.Now)); break;
+            case 3 or 4 or 5: Publish(new PatchUnblocked(patch, World.Digest, "because", "anna", _world.Now)); break;
+            case 6 or 7:
+                var endpoint = _world.Gateway.Endpoints[_world.Agents[agent].Id];
+                if (endpoint.Orders.Values.FirstOrDefault(order => order.IsOpen) is { } open)
+                    _world.Gateway.Command(endpoint.Id, it => CancelOrder.Decide(it, open.OrderId, _world.Gateway.IsPermitted(open.OrderId), "because", "anna", _world.Now));
+                break;
+            case 8 when random.Next(2) == 0:
+                foreach (var gone in _world.Gateway.Command(_world.Agents[agent].Id, it => DecommissionEndpoint.Decide(it, "because", "anna", _world.Now)).OfType<EndpointDecommissioned>())
+                {
+                    _world.Agents[agent].IsDead = true;
+                    _world.Network.Post(Party.Patches, gone, _world.Now);
+                }
+                break;
+        }
+    }
+
+    // A dynamic rollout takes whom the fleet has gained, into its last ring.
+    private void Join()
+    {
+        var log = _world.Rollouts[0];
+        var late = _world.Agents[_world.Plan.Endpoints + _world.Random.Next(_world.Plan.Late)].Id;
+        if (log.Rollout is { IsUnderWay: true, Phase: not RolloutPhase.RollingBack } && !log.Rollout.Rings.Exists(ring => ring.Members.Contains(late)))
+            AppendCounted(log, new MembersJoined(log.Id, log.Rollout.Rings.Count - 1, [late], _world.Now));
+    }
+
+    private void Publish(object fact)
+    {
+        _world.Network.Post(Party.Gateway, fact, _world.Now);
+        _world.Network.Post(Party.Patches, fact, _world.Now);
+    }
+
+    private void Plan(int level)
+    {
+        var random = _world.Random;
+        var endpoints = _world.Agents.Take(_world.Plan.Endpoints).Select(agent => agent.Id).ToList();
+        var count = random.Next(2, 5);
+        var requested = Enumerable.Range(0, count).Select(n => new RingRequest($"ring-{n}", n == count - 1 ? "rest" : n == 0 ? "1" : "25%")).ToList();
+        var (rings, refusal) = RingPlanner.Plan(requested, endpoints, $"seed-{_world.Seed}");
+        if (refusal is not null) throw new Violation("0", refusal.Detail);
+        rings = [.. rings.Select(ring => ring with { PauseAfter = random.Next(10) == 0, Gate = random.Next(8) == 0 ? DrawGate() : null })];
+        var limits = new PermitLimits(random.Next(3) == 0 ? null : random.Next(1, 6), random.Next(6) == 0 ? 30 : null, random.Next(5) == 0 ? 1 : null, 2)
+        {
+            Budgets = random.Next(3) == 0 ? [new DisruptionBudget("rack", random.Next(1, 3))] : null,
+        };
+        var fallback = random.Next(4) == 0;
+        var log = new RolloutLog(new Guid(1000 + level, 0, 0, new byte[8]), _world);
+        var terms = new PlanTerms
+        {
+            Limits = limits, Dynamic = _world.Plan.Late > 0, Fallback = fallback, FallbackUpdate = fallback ? new PackageUpdate("p", "2", []) : null,
+            Approval = random.Next(5) == 0 ? new ApprovalRule(1, []) : null, Shadow = random.Next(6) == 0 ? DrawGate() : null,
+        };
+        log.TryAppend(0, [new RolloutPlanned(
+            log.Id, $"r{level}", new Guid(500 + level, 0, 0, new byte[8]), "p", World.Digest, rings, DrawGate(), random.Next(0, 8), random.Next(2) == 0 ? OnFailure.RollBack : OnFailure.Pause,
+            $"seed-{_world.Seed}", RingPlanner.MembershipDigest($"seed-{_world.Seed}", rings), "", "anna", _world.Now) { PlanDigest = "sha256:plan", Terms = terms }], "plan");
+        _world.Rollouts.Add(log);
+    }
+
+    private Gate DrawGate()
+    {
+        var random = _world.Random;
+        return new Gate(random.Next(0, 3), random.Next(3) switch { 0 => 100, 1 => 60, _ => 90 }, random.Next(20, 120))
+        {
+            FailurePercent = random.Next(4) == 0 ? 30 : null,
+            FailureOf = random.Next(2) == 0 ? FailureShare.Ring : FailureShare.Executed,
+            MinimumSample = random.Next(4) == 0 ? 1 : 0,
+            ExcludeSilent = random.Next(3) == 0,
+            ClassBudgets = random.Next(5) == 0 ? new Dictionary<OrderResult, int> { [OrderResult.Unhealthy] = 0 } : null,
+        };
+    }
+}

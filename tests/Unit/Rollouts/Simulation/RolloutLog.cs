@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Hotpatch.Contracts;
+using Hotpatch.Hosting;
+using Hotpatch.Rollouts;
+using JasperFx.Events;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
+
+/// <summary>One rollout's stream: appended under an expected version, folded as a whole and as the stored view, announced from a kept position.</summary>
+internal sealed class RolloutLog(Guid id, World world)
+{
+    private static readonly RolloutViewProjection Projection = new();
+    private static readonly Hotpatch.Rollouts.Announcements Announcer = new(null!, NullLogger<Hotpatch.Rollouts.Announcements>.Instance);
+    private static readonly Func<IReadOnlyList<IEvent>, IEnumerable<Announcement>> Announce = StoredFacts.AnnouncerOf(Announcer);
+
+    private readonly List<IEvent> _stored = [];
+    private int _announced;
+
+    public Guid Id => id;
+    public List<object> Facts { get; } = [];
+
+    /// <summary>The fold of everything, kept as the events come.</summary>
+    public Rollout Rollout { get; } = new();
+
+    /// <summary>As the store has it: written and read again with each transaction, so without members.</summary>
+    public RolloutView View { get; private set; } = new() { Id = id };
+
+    public bool HasNews => _announced < _stored.Count;
+
+    /// <returns>False when somebody else has appended since <paramref name="version"/>: nothing was recorded.</returns>
+    public bool TryAppend(long version, IReadOnlyList<object> facts, string by)
+    {
+        if (version != Facts.Count && world.Bug != Bug.AppendsOverALostRace) return false;
+        foreach (var fact in facts)
+        {
+            var before = (Rollout.Phase, Rollout.CurrentRing);
+            Rollout.Fold(fact);
+            Facts.Add(fact);
+            _stored.Add(StoredFacts.Wrap(fact, _stored.Count + 1));
+            View = Projection.Evolve(View, id, _stored[^1])!;
+            world.Trace($"{by}: {fact.GetType().Name} v{Facts.Count} {before.Phase}->{Rollout.Phase}");
+            world.Inspector.Recorded(this, fact, before.Phase);
+        }
+        if (world.ChecksViews) View = JsonSerializer.Deserialize<RolloutView>(JsonSerializer.SerializeToUtf8Bytes(View, ContractJson.Options), ContractJson.Options)!;
+        world.Inspector.Appended(this);
+        world.Progress++;
+        return true;
+    }
+
+    /// <summary>Publishes the next page, then moves the position; a crash in between publishes it again.</summary>
+    public void Tell(Action<object> publish)
+    {
+        var page = _stored.GetRange(_announced, Math.Min(_stored.Count - _announced, 1 + world.Random.Next(5)));
+        var crashes = world.Faulty(10);
+        if (crashes && world.Bug == Bug.SkipsAnnouncementsAfterACrash)
+        {
+            _announced += page.Count;
+            return;
+        }
+        foreach (var announcement in Announce(page)) publish(announcement.Message);
+        if (crashes) return;
+        _announced += page.Count;
+        world.Progress++;
+    }
+}
+
+/// <summary>Facts as an event store hands them to subscriptions.</summary>
+internal static class StoredFacts
+{
+    private static readonly ConcurrentDictionary<Type, Func<object, IEvent>> Wrappers = new();
+
+    public static IEvent Wrap(object fact, long sequence)
+    {
+        var stored = Wrappers.GetOrAdd(fact.GetType(), type => typeof(StoredFacts)
+            .GetMethod(nameof(WrapTyped), System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Static)!.MakeGenericMethod(type).CreateDelegate<Func<object, IEvent>>())(fact);
+        stored.Sequence = sequence;
+        return stored;
+    }
+
+    /// <summary>What an announcer makes of a page. It is not public: only the daemon calls it.</summary>
+    public static Func<IReadOnlyList<IEvent>, IEnumerable<Announcement>> AnnouncerOf(Announcer announcer) =>
+        announcer.GetType()
+            .GetMethod("Announce", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!
+            .CreateDelegate<Func<IReadOnlyList<IEvent>, IEnumerable<Announcement>>>(announcer);
+
+    private static Event<T> WrapTyped<T>(object fact) where T : notnull => new Event<T>((T)fact);
+}
