@@ -109,7 +109,7 @@ public static class Judging
             .Select(order => new EndpointOutcome(order.EndpointId, order.Result, order.AgentSequence, order.Reason) { Attempt = attempt(order.EndpointId) })];
 
     // A rollback that its endpoint said nothing about is still open: counted as an outcome it would stand in the place of what the patch itself came to.
-    private static bool IsSaid(OrderCompleted order) => order.Kind != Contracts.OrderKind.RollBack || IsRollback(order.Result);
+    private static bool IsSaid(OrderCompleted order) => order.Kind != Contracts.OrderKind.RollBack || order.Result is OrderResult.RolledBack or OrderResult.RollbackFaulted;
 
     // After a retry, or an ordinary update in its place, news of the earlier try is history.
     private static bool IsOfThisTry(Rollout rollout, Ring ring, OrderCompleted order)
