@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
@@ -42,8 +41,6 @@ public sealed class StoringInSets : IAsyncLifetime
     [InlineData("")]
     public async Task Holds_the_rows_of_both_ways_against_each_other(string trace)
     {
-        // The store would note the test's own activity beside what it stores; reports are stored outside of any.
-        Activity.Current = null;
         var agent = await _gateway.Agent("e1");
         await agent.Send(new Reports { Reports_ = { Entry(Outcome(agent, 1), 1, trace) } });
         await agent.AwaitAcknowledged(1);
@@ -53,7 +50,8 @@ public sealed class StoringInSets : IAsyncLifetime
             session.Events.Append(agent.Id, Outcome(agent, 1));
             await session.SaveChangesAsync();
         }
-        var rows = await Rows($"select to_jsonb(e) - array['seq_id', 'id', 'version', 'timestamp'] from {Schema}.mt_events e where stream_id = $1 and type = 'order_completed' order by version", agent.Id);
+        // As correlation the store notes the activity of its own connection, which nobody reads; the trace is in the headers.
+        var rows = await Rows($"select to_jsonb(e) - array['seq_id', 'id', 'version', 'timestamp', 'correlation_id'] from {Schema}.mt_events e where stream_id = $1 and type = 'order_completed' order by version", agent.Id);
 
         Assert.Equal(2, rows.Count);
         Assert.Equal(rows[1].ToJsonString(), rows[0].ToJsonString());
