@@ -1,11 +1,10 @@
-using Hotpatch.Contracts.Api;
 using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
-using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Gateway;
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Planning;
 using Hotpatch.Rollouts.Saga;
 
 namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
@@ -112,10 +111,10 @@ internal sealed class Operators
 
     public void GiveUp() => _pending.Clear();
 
+    /// <summary>An endpoint left the fleet, and with it every rollout.</summary>
     public void Leave(EndpointDecommissioned gone)
     {
-        foreach (var log in _world.Rollouts.Where(log => log.Rollout.IsUnderWay && log.Rollout.Rings.Exists(ring => ring.Members.Contains(gone.EndpointId) && !ring.Left.Contains(gone.EndpointId))))
-            AppendCounted(log, new MembersLeft(log.Id, [gone.EndpointId], gone.Reason, _world.Now));
+        foreach (var log in _world.Rollouts) AppendBeside(log, Leavers.Decide(log.Rollout, [gone.EndpointId], gone.Reason, _world.Now).Events);
     }
 
     private Decision Resume(RolloutLog log, Order order)
@@ -127,13 +126,22 @@ internal sealed class Operators
     }
 
     // Beside the saga, as RolloutStream does it: the numbers anew beside a fact that changes whom a ring counts.
-    private void AppendCounted(RolloutLog log, object fact)
+    private void AppendBeside(RolloutLog log, IReadOnlyList<object> decided)
     {
+        if (decided.Count == 0) return;
         var whole = new Rollout();
         foreach (var earlier in log.Facts) whole.Fold(earlier);
-        whole.Fold(fact);
-        var recounted = _world.Bug == Bug.KeepsThoseWhoLeftInTheCount ? [] : Judging.Recounted(whole, _world.Now);
-        log.TryAppend(log.Facts.Count, [fact, .. recounted], "membership");
+        var facts = new List<object>();
+        foreach (var fact in decided)
+        {
+            if (_world.Bug == Bug.KeepsThoseWhoLeftInTheCount) facts.Add(fact);
+            else Judging.Record(whole, fact, each =>
+            {
+                whole.Fold(each);
+                facts.Add(each);
+            });
+        }
+        log.TryAppend(log.Facts.Count, facts, "membership");
     }
 
     private void Begin(RolloutLog log)
@@ -142,16 +150,16 @@ internal sealed class Operators
         var order = new Order($"op-{++_commands}", "ben", _world.Now);
         if (!rollout.IsApproved && _world.Random.Next(3) > 0)
         {
-            Ask(log, () => log.View.Rollout is { IsApproved: false, HasEnded: false } ? Decision.Record(new ApprovalGranted(log.Id, log.View.Rollout.PlanDigest!, order.Reason, order.By, order.At)) : Decision.Nothing);
+            Ask(log, () => log.View.Rollout is { IsApproved: false, HasEnded: false } ? ApproveRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest) : Decision.Nothing);
             return;
         }
         DateTimeOffset? at = _world.Random.Next(5) == 0 ? _world.Now.AddSeconds(_world.Random.Next(1, 10)) : null;
-        var patch = new KnownPatch { Id = rollout.PatchId, Blocked = _world.KnownBlock(rollout.PatchId) is not null };
+        var patch = Fleet.Patch(rollout.PatchId, _world.KnownBlock(rollout.PatchId) is not null);
         var rival = _world.Rollouts.Find(other => other != log && other.View.Rollout.IsUnderWay && other.View.Rollout.PatchId == rollout.PatchId);
         Ask(log, () => StartRollout.Decide(log.View.Rollout, order, patch, rival?.View.Name, at));
         if (log.Rollout.Phase == RolloutPhase.Planned) return;
         foreach (var other in _world.Rollouts.Where(other => other != log).ToList())
-            if (StartRollout.Supersede(other.Rollout, _world.Rollouts.IndexOf(other), log.Rollout, _world.Rollouts.IndexOf(log), _world.Now) is { } superseded) AppendCounted(other, superseded);
+            if (StartRollout.Supersede(other.Rollout, _world.Rollouts.IndexOf(other), log.Rollout, _world.Rollouts.IndexOf(log), _world.Now) is { } superseded) AppendBeside(other, [superseded]);
     }
 
     private void Ask(RolloutLog log, Func<Decision> decide)
@@ -195,9 +203,7 @@ internal sealed class Operators
     private void Join()
     {
         var log = _world.Rollouts[0];
-        var late = _world.Agents[_world.Plan.Endpoints + _world.Random.Next(_world.Plan.Late)].Id;
-        if (log.Rollout is { IsUnderWay: true, Phase: not RolloutPhase.RollingBack } && !log.Rollout.Rings.Exists(ring => ring.Members.Contains(late)))
-            AppendCounted(log, new MembersJoined(log.Id, log.Rollout.Rings.Count - 1, [late], _world.Now));
+        AppendBeside(log, Joiners.Decide(log.Rollout, _world.Fleet.Latecomers(_world.Random), _world.Fleet.TargetingOf(log.Rollout), _world.Now).Events);
     }
 
     private void Publish(object fact)
@@ -206,42 +212,13 @@ internal sealed class Operators
         _world.Network.Post(Party.Patches, fact, _world.Now);
     }
 
+    // Through the product's own planner, as a person's request goes.
     private void Plan(int level)
     {
-        var random = _world.Random;
-        var endpoints = _world.Agents.Take(_world.Plan.Endpoints).Select(agent => agent.Id).ToList();
-        var count = random.Next(2, 5);
-        var requested = Enumerable.Range(0, count).Select(n => new RingRequest($"ring-{n}", n == count - 1 ? "rest" : n == 0 ? "1" : "25%")).ToList();
-        var (rings, refusal) = RingPlanner.Plan(requested, endpoints, $"seed-{_world.Seed}");
-        if (refusal is not null) throw new Violation("0", refusal.Detail);
-        rings = [.. rings.Select(ring => ring with { PauseAfter = random.Next(10) == 0, Gate = random.Next(8) == 0 ? DrawGate() : null })];
-        var limits = new PermitLimits(random.Next(3) == 0 ? null : random.Next(1, 6), random.Next(6) == 0 ? 30 : null, random.Next(5) == 0 ? 1 : null, 2)
-        {
-            Budgets = random.Next(3) == 0 ? [new DisruptionBudget("rack", random.Next(1, 3))] : null,
-        };
-        var fallback = random.Next(4) == 0;
         var log = new RolloutLog(new Guid(1000 + level, 0, 0, new byte[8]), _world);
-        var terms = new PlanTerms
-        {
-            Limits = limits, Dynamic = _world.Plan.Late > 0, Fallback = fallback, FallbackUpdate = fallback ? new PackageUpdate("p", "2", []) : null,
-            Approval = random.Next(5) == 0 ? new ApprovalRule(1, []) : null, Shadow = random.Next(6) == 0 ? DrawGate() : null,
-        };
-        log.TryAppend(0, [new RolloutPlanned(
-            log.Id, $"r{level}", new Guid(500 + level, 0, 0, new byte[8]), "p", World.Digest, rings, DrawGate(), random.Next(0, 8), random.Next(2) == 0 ? OnFailure.RollBack : OnFailure.Pause,
-            $"seed-{_world.Seed}", RingPlanner.MembershipDigest($"seed-{_world.Seed}", rings), "", "anna", _world.Now) { PlanDigest = "sha256:plan", Terms = terms }], "plan");
+        log.TryAppend(0, [_world.Fleet.Plan(level, log.Id, _world.Random, _world.Now)], "plan");
         _world.Rollouts.Add(log);
     }
 
-    private Gate DrawGate()
-    {
-        var random = _world.Random;
-        return new Gate(random.Next(0, 3), random.Next(3) switch { 0 => 100, 1 => 60, _ => 90 }, random.Next(20, 120))
-        {
-            FailurePercent = random.Next(4) == 0 ? 30 : null,
-            FailureOf = random.Next(2) == 0 ? FailureShare.Ring : FailureShare.Executed,
-            MinimumSample = random.Next(4) == 0 ? 1 : 0,
-            ExcludeSilent = random.Next(3) == 0,
-            ClassBudgets = random.Next(5) == 0 ? new Dictionary<OrderResult, int> { [OrderResult.Unhealthy] = 0 } : null,
-        };
-    }
+    private Gate DrawGate() => GateChecks.Merge(GateChecks.Usual, Fleet.DrawGate(_world.Random));
 }

@@ -36,6 +36,7 @@ internal sealed class World
         ChecksViews = seed % 4 == 0;
         Plan = Schedule.Draw(Random);
         for (var n = 0; n < Plan.Endpoints + Plan.Late; n++) Enrol(n);
+        Fleet = new Fleet([.. Agents.Select(agent => agent.Id)], Plan.Late, Plan.HasPolicy, Now);
         _operators = new Operators(this);
     }
 
@@ -45,6 +46,7 @@ internal sealed class World
     public Schedule Plan { get; }
     public Network Network { get; }
     public Inspector Inspector { get; }
+    public Fleet Fleet { get; }
     public GatewayModel Gateway { get; }
     public List<AgentModel> Agents { get; } = [];
     public List<RolloutLog> Rollouts { get; } = [];
@@ -116,12 +118,12 @@ internal sealed class World
         }
     }
 
-    public void Enrol(int n)
+    private void Enrol(int n)
     {
         var id = new Guid(n + 1, 0, 0, new byte[8]);
         _index[id] = n;
         Agents.Add(new AgentModel(n, id, this));
-        Gateway.Enrol(id, $"e{n}", new Dictionary<string, string> { ["rack"] = $"r{n % 3}" });
+        Gateway.Enrol(id, $"e{n}", Fleet.LabelsOf(n));
     }
 
     // SplitMix64 (Steele, Lea, Flood 2014) over seed, agent and order: the same in every process, which HashCode is not.
@@ -267,14 +269,14 @@ internal sealed class World
 /// <param name="Pace">Milliseconds a step takes at most.</param>
 /// <param name="Meddling">How often (0-1) people command something when they could.</param>
 /// <param name="Trouble">How often agents crash, sleep or lose their line when they could.</param>
-internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble)
+internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble, bool HasPolicy)
 {
     public static Schedule Draw(Random random)
     {
         var endpoints = random.Next(6) == 0 ? random.Next(15, 31) : random.Next(5, 13);
         return new Schedule(
             endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, random.Next(1, 4), 200 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
-            random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 });
+            random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 }, random.Next(3) == 0);
     }
 }
 
