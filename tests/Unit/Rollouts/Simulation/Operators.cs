@@ -18,7 +18,7 @@ internal sealed class Operators
     private const int AttemptsMax = 5;
 
     private readonly World _world;
-    private readonly List<(RolloutLog Log, long Version, IReadOnlyList<object> Facts, Func<Decision> Again, bool Refuses)> _pending = [];
+    private readonly List<(RolloutLog Log, long Version, IReadOnlyList<object> Facts, string By, Func<Order, Decision> Again)> _pending = [];
     private int _commands;
 
     public Operators(World world)
@@ -47,19 +47,18 @@ internal sealed class Operators
             Begin(log);
             return;
         }
-        var order = new Order($"op-{++_commands}", random.Next(2) == 0 ? "anna" : "ben", _world.Now);
-        if (view.Phase == RolloutPhase.Paused && random.Next(3) > 0) Repair(log, order);
-        else Ask(log, Draw(log, order));
+        if (view.Phase == RolloutPhase.Paused && random.Next(3) > 0) Repair(log);
+        else Ask(log, random.Next(2) == 0 ? "anna" : "ben", Draw(log));
     }
 
     /// <summary>Looks after everything that stands still.</summary>
     public void Mend()
     {
-        foreach (var log in _world.Rollouts.Where(log => log.Rollout.Phase == RolloutPhase.Paused)) Repair(log, new Order($"op-{++_commands}", "ben", _world.Now));
+        foreach (var log in _world.Rollouts.Where(log => log.Rollout.Phase == RolloutPhase.Paused)) Repair(log);
     }
 
     // Most of the time people look after what stands still.
-    private void Repair(RolloutLog log, Order order)
+    private void Repair(RolloutLog log)
     {
         if (log.View.Rollout.Pauses.Exists(pause => PauseCauses.IsOutside(pause.Cause)))
         {
@@ -67,33 +66,33 @@ internal sealed class Operators
             Publish(new PatchUnblocked(log.View.Rollout.PatchId, World.Digest, "because", "anna", _world.Now));
             return;
         }
-        Ask(log, _world.Random.Next(6) switch
+        Ask(log, "ben", _world.Random.Next(6) switch
         {
-            0 or 1 => () => RetryRollout.Decide(log.Rollout, order),
-            2 or 3 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
-            4 => () => PromoteRing.Decide(log.View.Rollout, order),
-            _ => () => Resume(log, order),
+            0 or 1 => order => RetryRollout.Decide(log.Rollout, order),
+            2 or 3 => order => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+            4 => order => PromoteRing.Decide(log.View.Rollout, order),
+            _ => order => Resume(log, order),
         });
     }
 
-    private Func<Decision> Draw(RolloutLog log, Order order) => _world.Random.Next(16) switch
+    private Func<Order, Decision> Draw(RolloutLog log) => _world.Random.Next(16) switch
     {
-        0 or 1 => () => PauseRollout.Decide(log.View.Rollout, order),
-        2 or 3 => () => Resume(log, order),
-        4 or 5 => () => RetryRollout.Decide(log.Rollout, order),
-        6 => () => PromoteRing.Decide(log.View.Rollout, order),
-        7 or 8 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
-        9 => () => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
-        10 when _world.Random.Next(3) == 0 => () => HaltRollout.Decide(log.View.Rollout, order),
-        11 when _world.Random.Next(2) == 0 => () => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
-        _ => () => ResumeRollout.Decide(log.View.Rollout, order),
+        0 or 1 => order => PauseRollout.Decide(log.View.Rollout, order),
+        2 or 3 => order => Resume(log, order),
+        4 or 5 => order => RetryRollout.Decide(log.Rollout, order),
+        6 => order => PromoteRing.Decide(log.View.Rollout, order),
+        7 or 8 => order => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+        9 => order => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
+        10 when _world.Random.Next(3) == 0 => order => HaltRollout.Decide(log.View.Rollout, order),
+        11 when _world.Random.Next(2) == 0 => order => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
+        _ => order => ResumeRollout.Decide(log.View.Rollout, order),
     };
 
     /// <summary>The transaction of a command that was decided before.</summary>
     public void Commit()
     {
         if (_pending.Count == 0) return;
-        var (log, version, facts, again, _) = _pending[0];
+        var (log, version, facts, by, again) = _pending[0];
         _pending.RemoveAt(0);
         for (var attempt = 1; attempt <= AttemptsMax; attempt++)
         {
@@ -103,7 +102,7 @@ internal sealed class Operators
                 Accepted.Add((log, at, facts));
                 return;
             }
-            facts = again().Events;
+            facts = again(Order(by)).Events;
             version = log.Facts.Count;
             if (facts.Count == 0) return;
         }
@@ -147,30 +146,32 @@ internal sealed class Operators
     private void Begin(RolloutLog log)
     {
         var rollout = log.View.Rollout;
-        var order = new Order($"op-{++_commands}", "ben", _world.Now);
         if (!rollout.IsApproved && _world.Random.Next(3) > 0)
         {
-            Ask(log, () => log.View.Rollout is { IsApproved: false, HasEnded: false } ? ApproveRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest) : Decision.Nothing);
+            Ask(log, "ben", order => log.View.Rollout is { IsApproved: false, HasEnded: false } ? ApproveRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest) : Decision.Nothing);
             return;
         }
         DateTimeOffset? at = _world.Random.Next(5) == 0 ? _world.Now.AddSeconds(_world.Random.Next(1, 10)) : null;
         var patch = Fleet.Patch(rollout.PatchId, _world.KnownBlock(rollout.PatchId) is not null);
         var rival = _world.Rollouts.Find(other => other != log && other.View.Rollout.IsUnderWay && other.View.Rollout.PatchId == rollout.PatchId);
-        Ask(log, () => StartRollout.Decide(log.View.Rollout, order, patch, rival?.View.Name, at));
+        Ask(log, "ben", order => StartRollout.Decide(log.View.Rollout, order, patch, rival?.View.Name, at));
         if (log.Rollout.Phase == RolloutPhase.Planned) return;
         foreach (var other in _world.Rollouts.Where(other => other != log).ToList())
             if (StartRollout.Supersede(other.Rollout, _world.Rollouts.IndexOf(other), log.Rollout, _world.Rollouts.IndexOf(log), _world.Now) is { } superseded) AppendBeside(other, [superseded]);
     }
 
-    private void Ask(RolloutLog log, Func<Decision> decide)
+    // Whoever is decided again is so by the clock of that moment.
+    private Order Order(string by) => new($"op-{++_commands}", by, _world.Now);
+
+    private void Ask(RolloutLog log, string by, Func<Order, Decision> decide)
     {
         var version = log.Facts.Count;
-        var decision = decide();
+        var decision = decide(Order(by));
         if (decision.Events.Count == 0) return;
-        _pending.Add((log, version, decision.Events, decide, false));
+        _pending.Add((log, version, decision.Events, by, decide));
         if (_world.Random.Next(4) > 0) Commit();
         // The same command again, because its answer was lost.
-        if (_world.Random.Next(20) == 0 && decide() is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, again.Events, decide, false));
+        if (_world.Random.Next(20) == 0 && decide(Order(by)) is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, again.Events, by, decide));
     }
 
     private void AroundIt()
