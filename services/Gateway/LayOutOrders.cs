@@ -75,7 +75,7 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
 
     public static FallbackOffered? Decide(Endpoint endpoint, FallbackOrdered ordered, DateTimeOffset now)
     {
-        var id = StableId.Order(ordered.RolloutId, endpoint.Id, OrderKind.Update, FirstAttempt);
+        var id = UpdateId(ordered.RolloutId, endpoint.Id);
         return endpoint.DecommissionedAt is not null || Latest(endpoint, ordered.PatchId) is { } latest && (latest.OrderId == id || latest.Epoch > ordered.Epoch && latest.RolloutId == ordered.RolloutId)
             ? null
             : new FallbackOffered(endpoint.Id, id, ordered.RolloutId, ordered.PatchId, ordered.PatchName, ordered.Digest, ordered.Update, ordered.Because, ordered.Epoch, now);
@@ -89,6 +89,9 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
         var id = StableId.Order(ordered.RolloutId, endpoint.Id, OrderKind.RollBack, (former?.Rollbacks ?? 0) + 1);
         return new PatchWithdrawn(endpoint.Id, id, ordered.RolloutId, ordered.PatchId, ordered.PatchName, ordered.Digest, ordered.Reason, ordered.Epoch, now);
     }
+
+    /// <summary>Of the one ordinary update a rollout orders an endpoint.</summary>
+    internal static Guid UpdateId(Guid rollout, Guid endpoint) => StableId.Order(rollout, endpoint, OrderKind.Update, FirstAttempt);
 
     private static EndpointOrder? Latest(Endpoint endpoint, Guid patch) => endpoint.Orders.GetValueOrDefault(patch);
 
