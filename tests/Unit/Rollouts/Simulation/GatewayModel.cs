@@ -110,7 +110,7 @@ internal sealed class GatewayModel(World world)
         slot.NotAfter = world.Now.AddSeconds(World.PermitSeconds);
         slot.LeaseSeconds = world.Bug == Bug.FreesSlotsBeforeThePermitIsOver ? 20 : PermitRule.LeaseSeconds(gate?.LeaseSeconds ?? World.LeaseSeconds, TimeSpan.FromSeconds(World.PermitSeconds));
         slot.LeaseUntil = world.Now.AddSeconds(slot.LeaseSeconds);
-        world.Trace($"gateway: permit {ask.Kind} agent {waiter.Asked.Agent} epoch {slot.Epoch}");
+        world.Trace($"gateway: permit to {ask.Kind} for agent {waiter.Asked.Agent}, epoch {slot.Epoch}");
         world.Progress++;
         world.Inspector.Granted(slot, fresh);
         world.Network.Post(Party.Agent, new ToldPermit(ask.OrderId, ask.RolloutId, slot.Epoch, waiter.Asked.Nonce, World.PermitSeconds), world.Now, waiter.Asked.Agent);
@@ -139,8 +139,13 @@ internal sealed class GatewayModel(World world)
             _announced += page.Count;
             return;
         }
-        foreach (var announcement in Announce(page)) if (announcement.Message is OutcomesRecorded) publish(announcement.Message);
-        if (crashes) return;
+        var announcements = Announce(page).Where(announcement => announcement.Message is OutcomesRecorded).ToList();
+        foreach (var announcement in crashes ? announcements.Take(world.Random.Next(announcements.Count + 1)) : announcements) publish(announcement.Message);
+        if (crashes)
+        {
+            world.Suffers(Fault.AnnouncerDies, $"gateway, at {page.Count} facts");
+            return;
+        }
         _announced += page.Count;
         world.Progress++;
     }
@@ -181,7 +186,7 @@ internal sealed class GatewayModel(World world)
         {
             Gates[rollout] = after;
             world.Progress++;
-            world.Trace($"gateway: gate epoch {after.Epoch} {(after.Open ? "open" : "closed")} by {message.GetType().Name}");
+            world.Trace($"gateway: gate {(after.Open ? "open" : "closed")} at epoch {after.Epoch} by {message.GetType().Name}");
             if (after.Epoch != before.Epoch || after.Open != before.Open) world.Inspector.GateMoved(rollout, before, after);
             if (!after.Open && after.Epoch > before.Epoch && world.Bug != Bug.SendsNoFence)
             {
@@ -194,7 +199,8 @@ internal sealed class GatewayModel(World world)
             world.Inspector.GateTold(rollout, before, after);
             foreach (var endpoint in Endpoints.Values.Where(endpoint => endpoint.Orders.Values.Any(order => order.RolloutId == rollout && order.IsOpen))) Push(endpoint.Id);
         }
-        if (!world.Faulty(25)) return true;
+        if (!world.Unlucky(25)) return true;
+        world.Suffers(Fault.GatewayDies, $"over {message.GetType().Name}");
         world.Network.Post(Party.Gateway, message, world.Now);
         return false;
     }
@@ -249,7 +255,7 @@ internal sealed class GatewayModel(World world)
         Streams[endpoint.Id].Add(fact);
         _log.Add(StoredFacts.Wrap(fact, _log.Count + 1));
         world.Progress++;
-        if (fact is not EndpointEnrolled) world.Trace($"gateway: {fact.GetType().Name} agent {world.IndexOf(endpoint.Id)} {(fact as OrderCompleted)?.Result} seq {(fact as OrderCompleted)?.AgentSequence}");
+        if (fact is not EndpointEnrolled) world.Trace($"gateway: {Story.Of(fact)}, agent {world.IndexOf(endpoint.Id)}");
         world.Inspector.Stored(endpoint.Id, fact);
     }
 

@@ -97,11 +97,12 @@ internal sealed class Operators
         for (var attempt = 1; attempt <= AttemptsMax; attempt++)
         {
             var at = log.Facts.Count;
-            if (log.TryAppend(version, facts, "person"))
+            if (log.TryAppend(version, facts, by))
             {
                 Accepted.Add((log, at, facts));
                 return;
             }
+            _world.Suffers(Fault.LostRace, $"{by} over {facts[0].GetType().Name}");
             facts = again(Order(by)).Events;
             version = log.Facts.Count;
             if (facts.Count == 0) return;
@@ -148,7 +149,8 @@ internal sealed class Operators
         var rollout = log.View.Rollout;
         if (!rollout.IsApproved && _world.Random.Next(3) > 0)
         {
-            Ask(log, "ben", order => log.View.Rollout is { IsApproved: false, HasEnded: false } ? ApproveRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest) : Decision.Nothing);
+            if (_world.Random.Next(15) == 0) Ask(log, "ben", order => DenyRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest));
+            else Ask(log, "ben", order => ApproveRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest));
             return;
         }
         DateTimeOffset? at = _world.Random.Next(5) == 0 ? _world.Now.AddSeconds(_world.Random.Next(1, 10)) : null;
@@ -193,7 +195,7 @@ internal sealed class Operators
             case 8 when random.Next(2) == 0:
                 foreach (var gone in _world.Gateway.Command(_world.Agents[agent].Id, it => DecommissionEndpoint.Decide(it, "because", "anna", _world.Now)).OfType<EndpointDecommissioned>())
                 {
-                    _world.Agents[agent].IsDead = true;
+                    _world.Agents[agent].Vanish();
                     _world.Network.Post(Party.Patches, gone, _world.Now);
                 }
                 break;

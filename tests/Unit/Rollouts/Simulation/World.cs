@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
@@ -18,6 +20,8 @@ internal sealed class World
     public const int LeaseSeconds = 900;
     private const int CalmStepsMax = 60_000, IdleJumpsMax = 40;
 
+    private static readonly DateTimeOffset Start = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
+
     private readonly List<SagaNode> _sagas;
     private readonly Dictionary<Guid, int> _index = [];
     private readonly Dictionary<Guid, (OrderKind Kind, Guid Rollout, Guid Patch)> _orders = [];
@@ -27,14 +31,15 @@ internal sealed class World
     private readonly Operators _operators;
     private bool _calm;
 
-    public World(int seed, Bug bug = Bug.None, bool traced = false)
+    /// <param name="plan">Sizes and rates; null = drawn from the seed.</param>
+    public World(int seed, Bug bug = Bug.None, bool traced = false, Schedule? plan = null)
     {
         (Seed, Bug, Random) = (seed, bug, new Random(seed));
         _trace = traced ? [] : null;
-        (Network, Inspector, Gateway) = (new Network(Random), new Inspector(this), new GatewayModel(this));
+        (Network, Inspector, Gateway) = (new Network(this), new Inspector(this), new GatewayModel(this));
         _sagas = [new SagaNode(this, "saga-a"), new SagaNode(this, "saga-b")];
         ChecksViews = seed % 4 == 0;
-        Plan = Schedule.Draw(Random);
+        Plan = plan ?? Schedule.Draw(Random);
         for (var n = 0; n < Plan.Endpoints + Plan.Late; n++) Enrol(n);
         Fleet = new Fleet([.. Agents.Select(agent => agent.Id)], Plan.Late, Plan.HasPolicy, Now);
         _operators = new Operators(this);
@@ -51,7 +56,7 @@ internal sealed class World
     public List<AgentModel> Agents { get; } = [];
     public List<RolloutLog> Rollouts { get; } = [];
     public Operators Operators => _operators;
-    public DateTimeOffset Now { get; private set; } = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
+    public DateTimeOffset Now { get; private set; } = Start;
     public int Step { get; private set; }
     public bool Frozen { get; set; }
     public bool WindowClosed { get; set; }
@@ -62,11 +67,29 @@ internal sealed class World
     /// <summary>Rises whenever anything durable changes.</summary>
     public long Progress { get; set; }
 
+    public IEnumerable<Type> DiedAfter => _sagas.SelectMany(saga => saga.DiedAfter);
+
+    public bool IsTraced => _trace is not null;
+
+    /// <summary>The story so far; empty when it is not traced.</summary>
     public IReadOnlyList<string> Told => _trace ?? [];
 
-    public bool Faulty(int oneIn) => !_calm && Random.Next(oneIn) == 0;
+    /// <summary>How often each fault has happened.</summary>
+    public int[] Suffered { get; } = new int[Enum.GetValues<Fault>().Length];
 
-    public void Trace(string line) => _trace?.Add($"{Step,4} {(Now - new DateTimeOffset(2026, 11, 28, 12, 0, 0, TimeSpan.Zero)).TotalSeconds,7:0.0}s {line}");
+    /// <summary>Something goes wrong now, one time in <paramref name="oneIn"/>; far more often in a storm.</summary>
+    public bool Faulty(int oneIn) => !_calm && Random.Next(Plan.IsStormy ? Math.Min(oneIn, 2) : oneIn) == 0;
+
+    /// <summary>The same, whatever the weather.</summary>
+    public bool Unlucky(int oneIn) => !_calm && Random.Next(oneIn) == 0;
+
+    public void Trace([InterpolatedStringHandlerArgument("")] Line line) => _trace?.Add(string.Create(CultureInfo.InvariantCulture, $"{Step,5} {(Now - Start).TotalSeconds,7:0.0} s  {line.ToString()}"));
+
+    public void Suffers(Fault fault, [InterpolatedStringHandlerArgument("")] Line what)
+    {
+        Suffered[(int)fault]++;
+        _trace?.Add(string.Create(CultureInfo.InvariantCulture, $"{Step,5} {(Now - Start).TotalSeconds,7:0.0} s    ! {fault}: {what.ToString()}"));
+    }
 
     public int IndexOf(Guid endpoint) => _index[endpoint];
     public OrderKind KindOf(Guid order) => _orders[order].Kind;
@@ -222,15 +245,15 @@ internal sealed class World
         switch (Random.Next(12))
         {
             case < 5: agent.Crash(); break;
-            case < 8: agent.OfflineUntil = Now.AddSeconds(Random.Next(40)); break;
+            case < 8: agent.Disconnect(Random.Next(40)); break;
             case < 11: agent.Sleep(Random.Next(Random.Next(2) == 0 ? 200 : 20)); break;
-            default: if (Random.NextDouble() < Plan.DeathRate) agent.IsDead = true; break;
+            default: if (Random.NextDouble() < Plan.DeathRate) agent.Vanish(); break;
         }
     }
 
     private void CalmDown()
     {
-        Trace("--- calm");
+        Trace($"--- the faults stop");
         _calm = Network.Calm = true;
         (Frozen, WindowClosed) = (Frozen && Random.Next(2) == 0, WindowClosed && Random.Next(2) == 0);
         _operators.GiveUp();
@@ -271,6 +294,9 @@ internal sealed class World
 /// <param name="Trouble">How often agents crash, sleep or lose their line when they could.</param>
 internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble, bool HasPolicy)
 {
+    /// <summary>Every message comes twice, and whoever has stored or published something is as likely as not to die right then.</summary>
+    public bool IsStormy { get; init; }
+
     public static Schedule Draw(Random random)
     {
         var endpoints = random.Next(6) == 0 ? random.Next(15, 31) : random.Next(5, 13);
