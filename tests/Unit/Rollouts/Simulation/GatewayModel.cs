@@ -62,7 +62,7 @@ internal sealed class GatewayModel(World world)
     {
         switch (message)
         {
-            case RingOpened opened: if (Change(opened.RolloutId, gate => gate.WithOpening(opened), message)) LayOut(opened.Endpoints, endpoint => LayOutOrders.Decide(endpoint, opened, world.Now)); break;
+            case RingOpened opened: if (Change(opened.RolloutId, gate => gate.WithOpening(opened), message)) LayOut(Gates[opened.RolloutId].Named(opened), endpoint => LayOutOrders.Decide(endpoint, opened, world.Now)); break;
             case RetryOrdered retry: LayOut(retry.Endpoints, endpoint => LayOutOrders.Decide(endpoint, world.Bug == Bug.TriesAgainUnderTheSameOrder ? retry with { Attempt = 1 } : retry, world.Now)); break;
             case FallbackOrdered fallback: LayOut(fallback.Endpoints, endpoint => LayOutOrders.Decide(endpoint, fallback, world.Now)); break;
             case MembersJoined joined: Join(joined); break;
@@ -170,8 +170,7 @@ internal sealed class GatewayModel(World world)
 
     private void Join(MembersJoined joined)
     {
-        if (!Gates.TryGetValue(joined.RolloutId, out var gate) || gate.Offer is not { } offer || joined.Ring > gate.Ring) return;
-        var ring = new RingOpened(joined.RolloutId, joined.Ring, "", offer.PatchId, offer.PatchName, offer.Digest, joined.Endpoints, gate.Epoch, joined.At) { Terms = offer.Terms };
+        if (!Change(joined.RolloutId, gate => gate.WithJoiners(joined), joined) || Gates.GetValueOrDefault(joined.RolloutId)?.OpeningFor(joined) is not { } ring) return;
         LayOut(joined.Endpoints, endpoint => LayOutOrders.Decide(endpoint, ring, world.Now));
     }
 
