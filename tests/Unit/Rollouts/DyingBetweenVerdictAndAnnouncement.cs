@@ -12,10 +12,10 @@ namespace Hotpatch.Tests.Unit.Rollouts;
 /// </summary>
 public sealed class DyingBetweenVerdictAndAnnouncement(ITestOutputHelper output)
 {
-    private const int Schedules = 400;
+    private const int Schedules = 300;
 
     private static readonly Schedule Storm = new(
-        Endpoints: 12, Late: 0, Episodes: 1, Steps: 1500, Pace: 60, FailureRate: 0.03, DeathRate: 0, Meddling: 0, Trouble: 1, HasPolicy: false) { IsStormy = true };
+        Endpoints: 12, Late: 0, Episodes: 1, Steps: 4000, Pace: 40, FailureRate: 0.03, DeathRate: 0, Meddling: 0, Trouble: 1, HasPolicy: false) { IsStormy = true };
 
     [Fact]
     public void Opens_each_ring_once_and_counts_what_the_endpoints_streams_say()
@@ -33,7 +33,7 @@ public sealed class DyingBetweenVerdictAndAnnouncement(ITestOutputHelper output)
             }
         }
         output.WriteLine($"{opened} rings opened after another, {ordered} endpoints ordered");
-        Assert.True(opened > Schedules && ordered > opened, $"{opened} rings opened after another: nothing was shown");
+        Assert.True(opened > Schedules / 2 && ordered > opened, $"{opened} rings opened after another: nothing was shown");
     }
 
     [Fact]
@@ -53,10 +53,12 @@ public sealed class DyingBetweenVerdictAndAnnouncement(ITestOutputHelper output)
         foreach (var endpoint in ring.Endpoints)
         {
             var stream = world.Gateway.Streams[endpoint];
-            var order = Assert.Single(stream.OfType<PatchOffered>(), offered => offered.RolloutId == rollout);
-            Assert.InRange(stream.OfType<PatchApplied>().Count(applied => applied.OrderId == order.OrderId), 0, 1);
+            var order = Assert.Single(stream.OfType<PatchOffered>(), offered => offered.RolloutId == rollout).OrderId;
+            Assert.InRange(stream.OfType<PatchApplied>().Count(applied => applied.OrderId == order), 0, 1);
+            // What refused, and was updated the ordinary way, is counted by that.
+            order = stream.OfType<FallbackOffered>().SingleOrDefault(offered => offered.RolloutId == rollout)?.OrderId ?? order;
             // The endpoint's own word, or else what the Gateway says for it.
-            if (stream.Select(Announcements.OutcomeOf).OfType<OrderCompleted>().Where(outcome => outcome.OrderId == order.OrderId).MaxBy(outcome => outcome.AgentSequence) is { } outcome)
+            if (stream.Select(Announcements.OutcomeOf).OfType<OrderCompleted>().Where(outcome => outcome.OrderId == order).MaxBy(outcome => outcome.AgentSequence) is { } outcome)
                 results.Add(outcome.Result);
         }
         Assert.Equal(

@@ -51,6 +51,12 @@ internal sealed class Operators
         else Ask(log, random.Next(2) == 0 ? "anna" : "ben", Draw(log));
     }
 
+    /// <summary>Starts what was planned, or agrees to it.</summary>
+    public void Begin()
+    {
+        if (_world.Rollouts.Find(log => log.View.Rollout.Phase == RolloutPhase.Planned || log.View.Rollout is { Phase: RolloutPhase.Scheduled, IsApproved: false }) is { } log) Begin(log);
+    }
+
     /// <summary>Looks after everything that stands still.</summary>
     public void Mend()
     {

@@ -53,7 +53,7 @@ internal sealed class SagaNode(World world, string name)
             world.Network.Post(Party.Saga, work.Message, world.Now);
             return;
         }
-        if (world.Faulty(25))
+        if (work.Raised.Count > 0 ? world.Faulty(25) : world.Unlucky(25))
         {
             world.Suffers(Fault.SagaDiesAfterCommit, $"{name} over {work.Message.GetType().Name}, having stored {string.Join(", ", work.Raised.Select(fact => fact.GetType().Name))}");
             DiedAfter.UnionWith(work.Raised.Select(fact => fact.GetType()));

@@ -170,7 +170,7 @@ internal sealed class World
             case < 91: Gateway.Round(); break;
             case < 92: Gateway.Sweep(); break;
             case < 95: Wake(); break;
-            case < 97: if (Random.NextDouble() < Plan.Meddling || Rollouts.Exists(log => log.Rollout.Phase == RolloutPhase.Planned)) _operators.Step(); break;
+            case < 97: if (Random.NextDouble() < Plan.Meddling) _operators.Step(); else _operators.Begin(); break;
             case < 98: _operators.Commit(); break;
             case < 99: if (Random.NextDouble() < Plan.Trouble) Mishap(); break;
             default: Now = Now.AddSeconds(Random.Next(Random.Next(8) == 0 ? 90 : 6)); break;
