@@ -61,6 +61,8 @@ internal sealed class AgentModel(int index, Guid id, World world)
             case ToldPermit permit when _asked.TryGetValue(permit.OrderId, out var asked) && asked.Nonce == permit.Nonce && permit.Epoch >= Seen(permit.RolloutId):
                 _permits[permit.OrderId] = (permit.Epoch, permit.LifeSeconds, asked.At);
                 See(permit.RolloutId, permit.Epoch);
+                // With the permit in its hand is the worst moment.
+                if (world.Unlucky(40)) Sleep(world.Random.Next(200));
                 break;
             case Acknowledged acknowledged: _acknowledged = Math.Max(_acknowledged, acknowledged.Sequence); break;
         }
@@ -160,7 +162,7 @@ internal sealed class AgentModel(int index, Guid id, World world)
                 break;
             case OrderKind.Apply: Complete(order, world.Draw(index, order.OrderId) is OrderResult.Unhealthy ? OrderResult.Unhealthy : OrderResult.Healthy); break;
             case OrderKind.RollBack when _memory.Contains(order.PatchId) && world.Draw(index, order.OrderId) == OrderResult.RollbackFaulted: Complete(order, OrderResult.RollbackFaulted); break;
-            case OrderKind.RollBack when _memory.Remove(order.PatchId):
+            case OrderKind.RollBack when world.Bug == Bug.RecordsARollbackTwice && _appliedBy.Add(order.OrderId) && _memory.Contains(order.PatchId) || _memory.Remove(order.PatchId):
                 Record(sequence => new PatchRolledBack(id, sequence, order.OrderId, order.RolloutId, order.PatchId, World.Digest, Process, "aa", 1, 1, 10, 1, false, world.Now));
                 break;
             case OrderKind.RollBack: Complete(order, OrderResult.RolledBack); break;

@@ -18,6 +18,8 @@ public enum Bug
     LosesTimers,
     RollsBackOnlyWhoReported,
     ResumesAgainstAFreeze,
+    AnnouncesNoLateJoiners,
+    AnnouncesNoFallbacks,
 
     // The Gateway.
     PermitsThroughAClosedGate,
@@ -31,10 +33,13 @@ public enum Bug
     TriesAgainUnderTheSameOrder,
     NeverGivesUpSilentOrders,
     SkipsOutcomesAfterACrash,
+    ForgetsWhoJoinsBeforeTheOpening,
+    TellsATakenBackUpdateAsAHotPatch,
 
     // The agent.
     StopsThePermitsClockAsleep,
     ForgetsFences,
     AppliesAgainAfterACrash,
     NumbersItsJournalAnewAfterACrash,
+    RecordsARollbackTwice,
 }

@@ -139,8 +139,8 @@ internal sealed class GatewayModel(World world)
             _announced += page.Count;
             return;
         }
-        var announcements = Announce(page).Where(announcement => announcement.Message is OutcomesRecorded).ToList();
-        foreach (var announcement in crashes ? announcements.Take(world.Random.Next(announcements.Count + 1)) : announcements) publish(announcement.Message);
+        var announcements = Announce(page).Select(announcement => announcement.Message).OfType<OutcomesRecorded>().Select(Spoil).ToList();
+        foreach (var announcement in crashes ? announcements.Take(world.Random.Next(announcements.Count + 1)) : announcements) publish(announcement);
         if (crashes)
         {
             world.Suffers(Fault.AnnouncerDies, $"gateway, at {page.Count} facts");
@@ -170,7 +170,7 @@ internal sealed class GatewayModel(World world)
 
     private void Join(MembersJoined joined)
     {
-        if (!Change(joined.RolloutId, gate => gate.WithJoiners(joined), joined) || Gates.GetValueOrDefault(joined.RolloutId)?.OpeningFor(joined) is not { } ring) return;
+        if (!Change(joined.RolloutId, gate => world.Bug == Bug.ForgetsWhoJoinsBeforeTheOpening ? gate : gate.WithJoiners(joined), joined) || Gates.GetValueOrDefault(joined.RolloutId)?.OpeningFor(joined) is not { } ring) return;
         LayOut(joined.Endpoints, endpoint => LayOutOrders.Decide(endpoint, ring, world.Now));
     }
 
@@ -258,14 +258,18 @@ internal sealed class GatewayModel(World world)
         world.Inspector.Stored(endpoint.Id, fact);
     }
 
-    /// <summary>The endpoint's whole desired state, less what may not begin: the rule of the product's CurrentOrders.</summary>
+    /// <summary>The endpoint's whole desired state, less what may not begin.</summary>
     private void Push(Guid id)
     {
         var orders = Endpoints[id].Orders.Values
-            .Where(order => order.Kind == OrderKind.RollBack || !IsBlocked(order.PatchId) && order.IsDesired && (!order.IsOpen || Gates.GetValueOrDefault(order.RolloutId) is { Open: true }))
+            .Where(order => CurrentOrders.MayBeSent(order, Gates.GetValueOrDefault(order.RolloutId), IsBlocked(order.PatchId)))
             .Select(order => new ToldOrder(order.OrderId, order.Kind, order.RolloutId, order.PatchId, Math.Max(order.Epoch, order.IsOpen ? Gates.GetValueOrDefault(order.RolloutId)?.Epoch ?? 0 : 0), !order.IsOpen));
         world.Network.Post(Party.Agent, new ToldOrders([.. orders]), world.Now, world.IndexOf(id));
     }
+
+    private OutcomesRecorded Spoil(OutcomesRecorded page) => world.Bug != Bug.TellsATakenBackUpdateAsAHotPatch
+        ? page
+        : page with { Outcomes = [.. page.Outcomes.Select(outcome => outcome.Result == OrderResult.Cancelled ? outcome with { Kind = OrderKind.Apply } : outcome)] };
 
     private RolloutGate Spoil(RolloutGate gate) => world.Bug switch
     {

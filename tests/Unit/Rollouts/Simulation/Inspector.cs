@@ -16,7 +16,7 @@ internal sealed partial class Inspector(World world)
     private readonly Dictionary<(Guid Endpoint, long Sequence), OrderCompleted> _outcomes = [];
     private readonly Dictionary<Guid, List<OrderCompleted>> _ofOrder = [];
     private readonly HashSet<(Guid Rollout, Guid Endpoint, long Sequence, OrderResult Result, int Attempt)> _counted = [];
-    private readonly HashSet<(Guid, Guid)> _applied = [];
+    private readonly HashSet<(Guid Endpoint, Guid Order)> _applied = [];
     private readonly Dictionary<int, long> _journals = [];
     private readonly Dictionary<Guid, int> _epochs = [];
 
@@ -115,6 +115,7 @@ internal sealed partial class Inspector(World world)
         Hold("8", sequence == _journals.GetValueOrDefault(agent) + 1, $"agent {agent} journals {sequence} after {_journals.GetValueOrDefault(agent)}");
         _journals[agent] = sequence;
         if (entry is PatchApplied applied) Hold("2", _applied.Add((applied.EndpointId, applied.OrderId)), $"agent {agent} applied twice for one order");
+        if (entry is PatchRolledBack back) Hold("2", _applied.Add((back.EndpointId, back.OrderId)), $"agent {agent} rolled back twice for one order");
     }
 
     public void Stored(Guid endpoint, object fact)

@@ -1,3 +1,4 @@
+using Hotpatch.Contracts;
 using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Rollouts;
@@ -39,7 +40,7 @@ internal sealed class Operators
             AroundIt();
             return;
         }
-        if (_world.Plan.Late > 0 && random.Next(6) == 0) Join();
+        if (_world.Plan.Late > 0 && random.Next(2) == 0) Join();
         var log = _world.Rollouts[random.Next(_world.Rollouts.Count)];
         var view = log.View.Rollout;
         if (view.Phase == RolloutPhase.Planned || view.Phase == RolloutPhase.Scheduled)
@@ -193,11 +194,7 @@ internal sealed class Operators
             case 1: _world.WindowClosed = !_world.WindowClosed; break;
             case 2: Publish(new PatchBlocked(patch, World.Digest, "because", random.Next(3) == 0, "anna", _world.Now)); break;
             case 3 or 4 or 5: Publish(new PatchUnblocked(patch, World.Digest, "because", "anna", _world.Now)); break;
-            case 6 or 7:
-                var endpoint = _world.Gateway.Endpoints[_world.Agents[agent].Id];
-                if (endpoint.Orders.Values.FirstOrDefault(order => order.IsOpen) is { } open)
-                    _world.Gateway.Command(endpoint.Id, it => CancelOrder.Decide(it, open.OrderId, _world.Gateway.IsPermitted(open.OrderId), "because", "anna", _world.Now));
-                break;
+            case 6 or 7: TakeBack(); break;
             case 8 when random.Next(2) == 0:
                 foreach (var gone in _world.Gateway.Command(_world.Agents[agent].Id, it => DecommissionEndpoint.Decide(it, "because", "anna", _world.Now)).OfType<EndpointDecommissioned>())
                 {
@@ -206,6 +203,16 @@ internal sealed class Operators
                 }
                 break;
         }
+    }
+
+    // An order that has not begun; rather an update, of which there are few.
+    private void TakeBack()
+    {
+        var open = _world.Gateway.Endpoints.Values.SelectMany(endpoint => endpoint.Orders.Values.Where(order => order.IsOpen).Select(order => (Endpoint: endpoint.Id, order.OrderId, order.Kind))).ToList();
+        if (open.Exists(order => order.Kind == OrderKind.Update)) open.RemoveAll(order => order.Kind != OrderKind.Update);
+        if (open.Count == 0) return;
+        var (id, order, _) = open[_world.Random.Next(open.Count)];
+        _world.Gateway.Command(id, endpoint => CancelOrder.Decide(endpoint, order, _world.Gateway.IsPermitted(order), "because", "anna", _world.Now));
     }
 
     // A dynamic rollout takes whom the fleet has gained, into its last ring.

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Hotpatch.Contracts;
+using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts;
 using JasperFx.Events;
@@ -59,7 +60,7 @@ internal sealed class RolloutLog(Guid id, World world)
             _announced += page.Count;
             return;
         }
-        var announcements = Announce(page).ToList();
+        var announcements = Announce(page).Where(announcement => !IsForgotten(announcement.Message)).ToList();
         foreach (var announcement in crashes ? announcements.Take(world.Random.Next(announcements.Count + 1)) : announcements) publish(announcement.Message);
         if (crashes)
         {
@@ -69,6 +70,13 @@ internal sealed class RolloutLog(Guid id, World world)
         _announced += page.Count;
         world.Progress++;
     }
+
+    private bool IsForgotten(object message) => world.Bug switch
+    {
+        Bug.AnnouncesNoLateJoiners => message is MembersJoined,
+        Bug.AnnouncesNoFallbacks => message is FallbackOrdered,
+        _ => false,
+    };
 }
 
 /// <summary>Facts as an event store hands them to subscriptions.</summary>

@@ -301,7 +301,7 @@ internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps
     {
         var endpoints = random.Next(6) == 0 ? random.Next(15, 31) : random.Next(5, 13);
         return new Schedule(
-            endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, random.Next(1, 4), 200 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
+            endpoints, random.Next(3) == 0 ? random.Next(1, 5) : 0, random.Next(1, 4), 200 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
             random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 }, random.Next(3) == 0);
     }
 }
