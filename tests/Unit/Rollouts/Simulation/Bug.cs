@@ -18,6 +18,7 @@ public enum Bug
     LosesTimers,
     RollsBackOnlyWhoReported,
     ResumesAgainstAFreeze,
+    TakesSilenceForConsent,
     AnnouncesNoLateJoiners,
     AnnouncesNoFallbacks,
 

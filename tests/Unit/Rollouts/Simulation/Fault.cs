@@ -25,6 +25,7 @@ internal enum Fault
     AgentOffline,
     AgentSleeps,
     AgentGone,
+    MetricsSilent,
 }
 
 /// <summary>A line of the story of a schedule, written only when somebody reads it.</summary>

@@ -63,6 +63,7 @@ internal sealed class Fleet
         FailureOf = random.Next(2) == 0 ? FailureShare.Ring : FailureShare.Executed,
         MinimumSample = random.Next(4) == 0 ? 1 : 0,
         ExcludeSilent = random.Next(3) == 0,
+        Metrics = random.Next(8) == 0 ? [new MetricCheck("errors", "http://metrics", "errors", "< 1"), new MetricCheck("trial", "http://metrics", "trial", "> 9", DryRun: true)] : null,
         ClassBudgets = random.Next(5) == 0 ? new Dictionary<OrderResult, int> { [OrderResult.Unhealthy] = 0 } : null,
     };
 

@@ -3,6 +3,7 @@ using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Gateway;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Metrics;
 
 namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
 
@@ -167,8 +168,14 @@ internal sealed partial class Inspector(World world)
         Hold("3", judged.Ring == rollout.CurrentRing, $"ring {judged.Ring} was judged while ring {rollout.CurrentRing} is open");
         var ring = rollout.Rings[judged.Ring];
         var healthy = ring.Outcomes.Values.Count(outcome => outcome.Result == OrderResult.Healthy && !ring.Left.Contains(outcome.EndpointId));
-        if (judged.Verdict == GateVerdict.Pass)
-            Hold("3", healthy > 0 && healthy == judged.Inputs.Healthy && (judged.Gate.FailurePercent is not null || judged.Inputs.Failed <= judged.Gate.FailureBudget), $"passed with {healthy} healthy and {judged.Inputs.Failed} failed");
+        if (judged.Verdict != GateVerdict.Pass) return;
+        foreach (var check in (judged.Gate.Metrics ?? []).Where(check => !check.DryRun))
+        {
+            // From what the server said, not from what was made of it.
+            var reading = judged.Inputs.Metrics?.FirstOrDefault(reading => reading.Name == check.Name);
+            Hold("3", reading is not null && MetricReply.Judge(check, reading.Raw, reading.Error, reading.At).Verdict == MetricVerdict.Pass, $"passed without the consent of metric {check.Name}: {reading?.Value} {reading?.Error}");
+        }
+        Hold("3", healthy > 0 && healthy == judged.Inputs.Healthy && (judged.Gate.FailurePercent is not null || judged.Inputs.Failed <= judged.Gate.FailureBudget), $"passed with {healthy} healthy and {judged.Inputs.Failed} failed");
     }
 
     private void Tallied(Rollout rollout, OutcomesTallied tallied)

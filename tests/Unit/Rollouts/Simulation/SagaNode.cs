@@ -69,7 +69,7 @@ internal sealed class SagaNode(World world, string name)
             foreach (var tallied in Tally(rollout, page)) raise(tallied);
         if (message is RolloutResumed && world.Bug == Bug.ResumesWithoutJudging && rollout.Phase == RolloutPhase.Applying)
             raise(new BakeStarted(rollout.Id, rollout.CurrentRing, world.Now, world.Now));
-        NextStep.All(rollout, world.Now, world.Outside(rollout), fact => raise(Spoil(rollout, fact)));
+        NextStep.All(rollout, world.Now, world.Outside(rollout) with { Metrics = world.Metrics(rollout) }, fact => raise(Spoil(rollout, fact)));
     }
 
     private IEnumerable<object> Tally(Rollout rollout, OutcomesRecorded page)

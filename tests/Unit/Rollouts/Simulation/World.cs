@@ -5,6 +5,7 @@ using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Metrics;
 using Hotpatch.Rollouts.Saga;
 
 namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
@@ -106,6 +107,17 @@ internal sealed class World
         if (Frozen) holds.Add((PauseCauses.Freeze, "A freeze is on."));
         if (WindowClosed) holds.Add((PauseCauses.WindowClosed, "The window is closed."));
         return holds.Count == 0 ? Hotpatch.Rollouts.Saga.Outside.Nothing : new Outside(holds, blocked is { RollBack: true } ? "The patch is blocked and comes out." : null);
+    }
+
+    /// <summary>What the metrics server says to a gate that is about to pass; when faults have stopped it answers, good or bad.</summary>
+    public IReadOnlyList<MetricReading>? Metrics(Rollout rollout)
+    {
+        if (!Judging.NeedsMetrics(rollout, Now)) return null;
+        var silent = Unlucky(4);
+        if (silent) Suffers(Fault.MetricsSilent, $"asked for {rollout.Name}");
+        var said = $$$"""{"status":"success","data":{"resultType":"scalar","result":[0,"{{{(Random.Next(10) == 0 ? 7 : 0)}}}"]}}""";
+        var readings = rollout.GateOf(rollout.OpenRing!).Metrics!.Select(check => MetricReply.Judge(check, silent ? "" : said, silent ? "It did not answer." : null, Now));
+        return [.. Bug == Bug.TakesSilenceForConsent ? readings.Select(reading => reading with { Verdict = MetricVerdict.Pass }) : readings];
     }
 
     /// <summary>What an endpoint comes to is its own and the order's, whenever it is asked.</summary>
