@@ -30,6 +30,9 @@ public abstract partial class Announcer : SubscriptionBase
 {
     private const int PageEvents = 500;
 
+    // A broker that died between a message and its confirmation never sends it: the same message, with the same id, goes out again.
+    private static readonly TimeSpan ConfirmMax = TimeSpan.FromSeconds(10);
+
     private readonly string _source;
     private readonly IBus _bus;
     private readonly ResiliencePipeline _publishing;
@@ -54,7 +57,7 @@ public abstract partial class Announcer : SubscriptionBase
                 PublishFailed(log, source, attempt.AttemptNumber + 1, attempt.Outcome.Exception?.Message);
                 return default;
             },
-        }).Build();
+        }).AddTimeout(ConfirmMax).Build();
     }
 
     /// <summary>The messages other services act on, in the order of the page. Evidence for the ledger goes out without being asked for.</summary>
@@ -87,7 +90,7 @@ public abstract partial class Announcer : SubscriptionBase
                 context.MessageId = announcement.MessageId;
                 // A broker drops what no queue is bound for and says nothing, unless it is told that somebody must listen.
                 context.Mandatory = true;
-            }, attempt),
+            }, attempt).WaitAsync(attempt),
             cancellationToken);
     }
 
