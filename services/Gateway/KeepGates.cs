@@ -30,7 +30,7 @@ public sealed class KeepGates(GateKeeper gates) :
 
     public Task Consume(ConsumeContext<PatchUnblocked> context) => gates.Block(context.Message.PatchId, blocked: false, context.Message.At, context.CancellationToken);
 
-    private Task Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
+    private Task<RolloutGate> Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
 }
 
 public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Hotpatch.Contracts;
-using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 
