@@ -32,7 +32,7 @@ public sealed class KeepGates(GateKeeper gates) :
 
     public Task Consume(ConsumeContext<PatchUnblocked> context) => gates.Block(context.Message.PatchId, blocked: false, context.Message.At, context.CancellationToken);
 
-    private Task Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
+    private Task<RolloutGate> Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
 }
 
 public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>
@@ -50,13 +50,8 @@ public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>
 /// </summary>
 public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDesk permits, FleetNews news)
 {
-    public async Task<RolloutGate?> Find(Guid rollout, CancellationToken ct)
-    {
-        await using var session = store.QuerySession();
-        return await session.LoadAsync<RolloutGate>(rollout, ct);
-    }
-
-    public async Task Change(Guid rollout, Func<RolloutGate, RolloutGate> change, CancellationToken ct)
+    /// <returns>The gate as it is now.</returns>
+    public async Task<RolloutGate> Change(Guid rollout, Func<RolloutGate, RolloutGate> change, CancellationToken ct)
     {
         RolloutGate before, after;
         await using (var session = store.LightweightSession())
@@ -64,7 +59,7 @@ public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDes
             await PermitTable.Lock(session, ct);
             before = await session.LoadAsync<RolloutGate>(rollout, ct) ?? new RolloutGate { Id = rollout };
             after = change(before);
-            if (after == before) return;
+            if (after == before) return after;
             session.Store(after);
             news.Gate(session, after);
             await session.SaveChangesAsync(ct);
@@ -72,6 +67,7 @@ public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDes
         if (!after.Open && after.Epoch > before.Epoch) permits.Fence(rollout, after.Epoch);
         orders.Moved(rollout);
         permits.Wake();
+        return after;
     }
 
     public Task Block(Guid patch, bool blocked, DateTimeOffset at, CancellationToken ct) => Stop(async session =>

@@ -32,6 +32,9 @@ public sealed record RolloutGate
     /// <summary>What late joiners of the last ring get; null until a ring has opened.</summary>
     public RingOffer? Offer { get; init; }
 
+    /// <summary>Who joined a ring before word came that it had opened, with the ring; an opening that was decided earlier does not name them.</summary>
+    public IReadOnlyDictionary<Guid, int>? Early { get; init; }
+
     public RolloutGate WithOpening(RingOpened ring)
     {
         var gate = ring.Epoch > Epoch ? this with { Epoch = ring.Epoch, Open = true } : this;
@@ -42,6 +45,21 @@ public sealed record RolloutGate
             Offer = new RingOffer(ring.PatchId, ring.PatchName, ring.Digest, ring.Terms),
         };
     }
+
+    public RolloutGate WithJoiners(MembersJoined joined)
+    {
+        if (joined.Ring <= Ring) return this;
+        var fresh = joined.Endpoints.Where(endpoint => Early?.ContainsKey(endpoint) is not true).ToList();
+        return fresh.Count == 0 ? this : this with { Early = new Dictionary<Guid, int>([.. Early ?? new Dictionary<Guid, int>(), .. fresh.Select(endpoint => KeyValuePair.Create(endpoint, joined.Ring))]) };
+    }
+
+    /// <summary>Whom an opening is for: those it names, and who joined its ring before word of it came.</summary>
+    public IReadOnlyList<Guid> Named(RingOpened ring) => [.. ring.Endpoints, .. (Early ?? new Dictionary<Guid, int>()).Where(early => early.Value == ring.Ring).Select(early => early.Key)];
+
+    /// <summary>Late joiners are offered what their ring was; null until it has opened.</summary>
+    public RingOpened? OpeningFor(MembersJoined joined) => Offer is not { } offer || joined.Ring > Ring
+        ? null
+        : new RingOpened(joined.RolloutId, joined.Ring, "", offer.PatchId, offer.PatchName, offer.Digest, joined.Endpoints, Epoch, joined.At) { Terms = offer.Terms };
 
     public RolloutGate WithRollback(RollbackOrdered rollback) => With(rollback.Epoch, open: false) with { RollbackLimits = rollback.Limits };
 

@@ -31,7 +31,7 @@ public static class Planner
         var rings = filled.Select(ring => Complete(ring, request.Rings!.Single(asked => asked.Name == ring.Name), gate)).ToList();
         var bake = request.BakeSeconds ?? 60;
         var rules = ground.InForce.Rules;
-        var terms = Terms(request, gate, exclusions);
+        var terms = Terms(request, patch, gate, exclusions);
         problems = [.. tooFew, .. GateChecks.Unreachable(rings, gate), .. PlanLimits.Violations(rules, ground.InForce.Version, terms, rings, bake)];
         if (problems.Count > 0) return new PlanDraft(null, problems, []);
 
@@ -75,7 +75,7 @@ public static class Planner
         PauseAfter = asked.PauseAfter,
     };
 
-    private static PlanTerms Terms(PlanRolloutRequest request, Gate gate, List<Exclusion> exclusions) => new()
+    private static PlanTerms Terms(PlanRolloutRequest request, KnownPatch patch, Gate gate, List<Exclusion> exclusions) => new()
     {
         Limits = request.Limits,
         Orders = request.ProbeSeconds is null && !request.RollBackOnRegression ? null : new OrderTerms(request.ProbeSeconds, request.RollBackOnRegression),
@@ -85,6 +85,7 @@ public static class Planner
         Shadow = request.Shadow is null ? null : GateChecks.Merge(gate, request.Shadow),
         Priority = request.Priority ?? 0,
         Fallback = request.Fallback,
+        FallbackUpdate = request.Fallback ? patch.Fallback : null,
         Stratify = request.Stratify,
         Exclusions = exclusions.Count == 0 ? null : exclusions,
     };
