@@ -39,7 +39,7 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
     {
         var rollout = await Plan(InFlight, new RingRequest("canary", "1%"), new RingRequest("early", "10%"), new RingRequest("rest", "rest"));
         var asked = Stopwatch.GetTimestamp();
-        await Client.CommandRollout(rollout.Name, "start", Because, null, CancellationToken.None);
+        await Client.CommandRollout(rollout.Name, "start", new RolloutOrder(Because), null, CancellationToken.None);
         var end = await Ended(rollout.Name);
         var applied = Deeds(rollout.Id).Where(deed => deed.AppliedAt > 0).Select(deed => deed.AppliedAt).Order().ToList();
         var needed = (int)Math.Ceiling(fleet.Links.Count * 0.9);
@@ -53,7 +53,7 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
     public async Task<IReadOnlyList<MeasuredStop>> Stops(int inFlight, int most)
     {
         var rollout = await Plan(inFlight, new RingRequest("all", "rest"));
-        await Client.CommandRollout(rollout.Name, "start", Because, null, CancellationToken.None);
+        await Client.CommandRollout(rollout.Name, "start", new RolloutOrder(Because), null, CancellationToken.None);
         var asked = new List<DateTimeOffset>();
         var resumed = new List<DateTimeOffset>();
         var dice = new Random(most);
@@ -64,12 +64,12 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
             await Task.Delay(dice.Next(100, 400));
             if (Deeds(rollout.Id).Count() >= fleet.Links.Count - inFlight) break;       // too little is left to stop
             asked.Add(DateTimeOffset.UtcNow);
-            await Client.CommandRollout(rollout.Name, "pause", Because, null, CancellationToken.None);
+            await Client.CommandRollout(rollout.Name, "pause", new RolloutOrder(Because), null, CancellationToken.None);
             await Quiet(rollout.Id);
             resumed.Add(DateTimeOffset.UtcNow);
-            await Client.CommandRollout(rollout.Name, "resume", Because, null, CancellationToken.None);
+            await Client.CommandRollout(rollout.Name, "resume", new RolloutOrder(Because), null, CancellationToken.None);
         }
-        await Client.CommandRollout(rollout.Name, "halt", Because, null, CancellationToken.None);
+        await Client.CommandRollout(rollout.Name, "halt", new RolloutOrder(Because), null, CancellationToken.None);
         await Quiet(rollout.Id);
         return await Measure(rollout.Id, asked, resumed);
     }
