@@ -39,5 +39,16 @@ public sealed class MovingAGate
         Assert.Equal((false, 2, 9, 7), (gate.Open, gate.Epoch, gate.RollbackLimits!.MaxInFlight, gate.Limits!.MaxInFlight));
     }
 
+    [Fact]
+    public void Passes_windows_once_it_was_expedited_whichever_message_came_first()
+    {
+        var ring = Ring(ring: 0, epoch: 1) with { Windows = [new Window("nights", WindowKind.Allow, "2026-11-28T22:00:00", "PT4H", null, "endpoint")] };
+
+        Assert.NotNull(None.WithOpening(ring).Windows);
+        Assert.Null(None.WithOpening(ring).WithHurry().Windows);
+        Assert.Null(None.WithHurry().WithOpening(ring).Windows);
+        Assert.False(None.WithHurry().Open);
+    }
+
     private static RingOpened Ring(int ring, int epoch) => new(None.Id, ring, "r", None.Id, "fix", "sha256:p", [], epoch, DateTimeOffset.UnixEpoch) { Limits = new PermitLimits(7), Priority = 4 };
 }
