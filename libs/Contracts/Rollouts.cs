@@ -47,6 +47,7 @@ public sealed record Gate(int FailureBudget, double SuccessPercent, int Deadline
 }
 
 /// <summary>A question to a metrics server (Prometheus' HTTP API), asked when a ring is about to pass and again when it has baked.</summary>
+/// <param name="Url">The server, such as <c>http://prometheus:9090</c>; empty = the one in the setting <c>Rollouts:Prometheus</c>.</param>
 /// <param name="Query">PromQL that answers one number.</param>
 /// <param name="Pass">Condition on it, such as <c>&lt; 0.01</c> or <c>&gt;= 3</c>.</param>
 /// <param name="DryRun">Recorded, and not counted.</param>
@@ -207,7 +208,11 @@ public sealed record RingCompleted(Guid RolloutId, int Ring, DateTimeOffset At);
 
 /// <summary>No endpoint begins from now on; what has begun ends. A rollout may be paused for several causes at once.</summary>
 /// <param name="Cause"><c>asked, gate_failed, inconclusive, awaiting_promotion, window_closed, freeze, patch_blocked</c>.</param>
-public sealed record RolloutPaused(Guid RolloutId, string Cause, string Reason, string By, int Epoch, DateTimeOffset At);
+public sealed record RolloutPaused(Guid RolloutId, string Cause, string Reason, string By, int Epoch, DateTimeOffset At)
+{
+    /// <summary>When a closed window or a freeze is over by itself, as known when it began; null = not known.</summary>
+    public DateTimeOffset? Until { get; init; }
+}
 
 /// <summary>One cause of a pause is gone; another still holds.</summary>
 public sealed record PauseReasonCleared(Guid RolloutId, string Cause, string Reason, string By, DateTimeOffset At);

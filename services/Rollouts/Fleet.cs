@@ -43,6 +43,9 @@ public sealed class KnownPatch
     /// <summary>Why, while it is blocked.</summary>
     public string? BlockedBecause { get; set; }
 
+    /// <summary>It was blocked so that it comes out of every process too.</summary>
+    public bool RollBack { get; set; }
+
     /// <summary>When it was last blocked or unblocked: an older message changes nothing.</summary>
     public DateTimeOffset? BlockChangedAt { get; set; }
 }
@@ -118,14 +121,14 @@ public sealed class KeepPatches(IDocumentSession session) :
 
     public Task Consume(ConsumeContext<PatchRevoked> context) => Change(context, context.Message.PatchId, patch => patch.Revoked = true);
 
-    public Task Consume(ConsumeContext<PatchBlocked> context) => Block(context, context.Message.PatchId, context.Message.Reason, context.Message.At);
+    public Task Consume(ConsumeContext<PatchBlocked> context) => Block(context, context.Message.PatchId, context.Message.Reason, context.Message.RollBack, context.Message.At);
 
-    public Task Consume(ConsumeContext<PatchUnblocked> context) => Block(context, context.Message.PatchId, null, context.Message.At);
+    public Task Consume(ConsumeContext<PatchUnblocked> context) => Block(context, context.Message.PatchId, null, rollBack: false, context.Message.At);
 
-    private Task Block(ConsumeContext context, Guid id, string? because, DateTimeOffset at) => Change(context, id, patch =>
+    private Task Block(ConsumeContext context, Guid id, string? because, bool rollBack, DateTimeOffset at) => Change(context, id, patch =>
     {
         if (patch.BlockChangedAt > at) return;
-        (patch.Blocked, patch.BlockedBecause, patch.BlockChangedAt) = (because is not null, because, at);
+        (patch.Blocked, patch.BlockedBecause, patch.RollBack, patch.BlockChangedAt) = (because is not null, because, rollBack, at);
     });
 
     private async Task Change(ConsumeContext context, Guid id, Action<KnownPatch> change)

@@ -31,8 +31,6 @@ public static class RetryRollout
         // One fact for each number of tries so far: an order's id follows from it.
         foreach (var same in failed.GroupBy(ring.AttemptOf).OrderBy(same => same.Key))
             facts.Add(new RetryOrdered(rollout.Id, rollout.CurrentRing, rollout.PatchId, rollout.PatchName, rollout.Digest, [.. same], same.Key + 1, order.Reason, order.By, ++epoch, order.At) { Terms = rollout.Terms.Orders });
-        var after = ring.Without(failed);
-        facts.Add(new OutcomesTallied(rollout.Id, rollout.CurrentRing, [], order.At) { Tally = after });
         if (rollout.Phase == RolloutPhase.Paused) facts.Add(new RolloutResumed(rollout.Id, order.Reason, order.By, ++epoch, order.At));
         return Decision.Record([.. facts]);
     }

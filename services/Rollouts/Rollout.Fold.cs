@@ -109,7 +109,7 @@ public sealed partial class Rollout
             PausedAt = paused.At;
         }
         Pauses.RemoveAll(pause => pause.Cause == paused.Cause);
-        Pauses.Add(new PauseCause(paused.Cause, paused.Reason, paused.By, paused.At));
+        Pauses.Add(new PauseCause(paused.Cause, paused.Reason, paused.By, paused.At, paused.Until));
         Enter(RolloutPhase.Paused, paused.At, Pauses[0].Reason, paused.Epoch);
     }
 

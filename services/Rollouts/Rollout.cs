@@ -9,7 +9,8 @@ namespace Hotpatch.Rollouts;
 public enum RolloutPhase { Planned, Started, Applying, Baking, Paused, RollingBack, RolledBack, Completed, Halted, Scheduled, Denied, Superseded }
 
 /// <summary>One cause of a pause.</summary>
-public sealed record PauseCause(string Cause, string Reason, string By, DateTimeOffset At);
+/// <param name="Until">When it is over by itself; null = not known.</param>
+public sealed record PauseCause(string Cause, string Reason, string By, DateTimeOffset At, DateTimeOffset? Until = null);
 
 /// <summary>One rollout, folded from its stream. Changes only in <see cref="Fold"/>.</summary>
 public sealed partial class Rollout

@@ -26,7 +26,7 @@ public sealed class RolloutView
         Rollout.ChangedAt, Rollout.Version)
     {
         Requested = Rollout.Requested,
-        Pauses = [.. Rollout.Pauses.Select(pause => new PauseDetails(pause.Cause, pause.Reason, pause.By, pause.At))],
+        Pauses = [.. Rollout.Pauses.Select(pause => new PauseDetails(pause.Cause, pause.Reason, pause.By, pause.At) { Until = pause.Until })],
         PlanDigest = Rollout.PlanDigest,
         Terms = Rollout.Terms,
         Approvals = Rollout.Approvals,
@@ -83,6 +83,7 @@ public sealed partial class RolloutViewProjection : SingleStreamProjection<Rollo
             RolloutPhase.Started => view.Rollout.ChangedAt,
             RolloutPhase.Baking => view.Rollout.BakeUntil,
             RolloutPhase.Applying or RolloutPhase.RollingBack => view.Rollout.DeadlineAt,
+            RolloutPhase.Paused => view.Rollout.Pauses.Min(pause => pause.Until),
             _ => null,
         };
         view.IsAlive = view.Rollout.Phase == RolloutPhase.Scheduled || view.Rollout.IsUnderWay;

@@ -1,5 +1,6 @@
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Metrics;
 using Hotpatch.Rollouts.Planning;
 using Hotpatch.Rollouts.Policies;
 using Hotpatch.Rollouts.Simulation;
@@ -41,7 +42,7 @@ public sealed class RolloutsPart : ServicePart
     }
 
     public override void ConfigureServices(IServiceCollection services, IConfiguration configuration) =>
-        services.AddHostedService<Timekeeper>().AddScoped<Surroundings>().AddSingleton<Membership>().AddHostedService<JoinByTheClock>();
+        services.AddPrometheusReader(configuration["Rollouts:Prometheus"]).AddHostedService<Timekeeper>().AddSingleton<Calendars>().AddScoped<Surroundings>().AddSingleton<Membership>().AddHostedService<JoinByTheClock>();
 
     public override void ConfigureBus(IBusRegistrationConfigurator bus)
     {
@@ -49,6 +50,7 @@ public sealed class RolloutsPart : ServicePart
         bus.AddConsumer<KeepFleet, KeepFleetDefinition>();
         bus.AddConsumer<KeepPatches, KeepPatchesDefinition>();
         bus.AddConsumer<KeepPolicy, KeepPolicyDefinition>();
+        bus.AddConsumer<TakeOutBlocked, TakeOutBlockedDefinition>();
         bus.AddConsumer<JoinOnReport, JoinOnReportDefinition>();
         bus.AddConsumer<LeaveWithEndpoint, LeaveWithEndpointDefinition>();
     }

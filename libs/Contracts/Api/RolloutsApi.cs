@@ -154,7 +154,11 @@ public sealed record RolloutDetails(
     public int FallbacksUpdated { get; init; }
 }
 
-public sealed record PauseDetails(string Cause, string Reason, string By, DateTimeOffset At);
+public sealed record PauseDetails(string Cause, string Reason, string By, DateTimeOffset At)
+{
+    /// <summary>When it is over by itself; null = a person ends it, or nobody knows.</summary>
+    public DateTimeOffset? Until { get; init; }
+}
 
 /// <param name="State"><c>pending, applying, baking, completed, failed, promoted, rolledBack</c>.</param>
 /// <param name="Endpoints">The first hundred members; <c>.../members</c> has all.</param>

@@ -10,7 +10,8 @@ namespace Hotpatch.Rollouts.Metrics;
 /// Asks a metrics server by Prometheus' HTTP API. Never throws for what the server or the network do: no number is a reading too, an
 /// inconclusive one. A check takes at most <see cref="Limit"/>, tries included.
 /// </summary>
-public sealed class PrometheusReader(HttpClient http, TimeProvider clock)
+/// <param name="usual">The server of checks that name none (setting <c>Rollouts:Prometheus</c>); null = there is none.</param>
+public sealed class PrometheusReader(HttpClient http, TimeProvider clock, string? usual = null)
 {
     public const int BytesMax = 64 * 1024;
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -21,18 +22,21 @@ public sealed class PrometheusReader(HttpClient http, TimeProvider clock)
 
     public async Task<MetricReading> Read(MetricCheck check, CancellationToken ct)
     {
-        var (raw, failure) = Address(check) is { } address
+        var server = string.IsNullOrEmpty(check.Url) ? usual : check.Url;
+        var (raw, failure) = server is null
+            ? ("", "The check names no metrics server and the setting Rollouts:Prometheus none either; set one of them, as in http://prometheus:9090.")
+            : Address(server, check.Query) is { } address
             ? await Ask(address, ct)
-            : ("", $"'{check.Url}' is no address of a metrics server; write http or https, without user, query or fragment, as in http://prometheus:9090.");
+            : ("", $"'{server}' is no address of a metrics server; write http or https, without user, query or fragment, as in http://prometheus:9090.");
         return MetricReply.Judge(check, raw, failure, clock.GetUtcNow());
     }
 
     // Whoever may plan a rollout makes this service send requests: to web servers only, and with nothing of the service's own in them.
-    private static Uri? Address(MetricCheck check)
+    private static Uri? Address(string server, string query)
     {
-        if (!Uri.TryCreate(check.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https")) return null;
+        if (!Uri.TryCreate(server, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https")) return null;
         if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0) return null;
-        return new Uri($"{url.AbsoluteUri.TrimEnd('/')}/api/v1/query?query={Uri.EscapeDataString(check.Query)}");
+        return new Uri($"{url.AbsoluteUri.TrimEnd('/')}/api/v1/query?query={Uri.EscapeDataString(query)}");
     }
 
     private async Task<(string Raw, string? Failure)> Ask(Uri address, CancellationToken ct)
@@ -81,9 +85,11 @@ public static class MetricsServers
     private static readonly TimeSpan TryLimit = TimeSpan.FromSeconds(2);
 
     /// <summary>Registers <see cref="PrometheusReader"/>: two more tries when a server is away for a moment, and no redirects, which could lead anywhere.</summary>
-    public static IServiceCollection AddPrometheusReader(this IServiceCollection services)
+    /// <param name="usual">Address of the server that checks mean which name none.</param>
+    public static IServiceCollection AddPrometheusReader(this IServiceCollection services, string? usual)
     {
-        services.AddHttpClient<PrometheusReader>(http => http.Timeout = Timeout.InfiniteTimeSpan)
+        services.AddHttpClient(nameof(PrometheusReader)).AddTypedClient((http, provider) => new PrometheusReader(http, provider.GetRequiredService<TimeProvider>(), usual))
+            .ConfigureHttpClient(http => http.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = TryLimit })
             .AddResilienceHandler("metrics", pipeline => pipeline
                 .AddRetry(new HttpRetryStrategyOptions { MaxRetryAttempts = 2, Delay = TimeSpan.FromMilliseconds(200), BackoffType = DelayBackoffType.Exponential, UseJitter = true })

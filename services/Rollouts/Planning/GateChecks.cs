@@ -64,7 +64,8 @@ public static class GateChecks
         foreach (var metric in metrics.Take(MetricsMax).OfType<MetricCheck>())
         {
             if (string.IsNullOrWhiteSpace(metric.Name) || string.IsNullOrWhiteSpace(metric.Query)) yield return PlanChecks.Rule("rollout.metrics", $"{whose}: a metric needs a name and a query.");
-            if (!Uri.TryCreate(metric.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+            // Without an address the one the service is set up with is asked.
+            if (!string.IsNullOrEmpty(metric.Url) && (!Uri.TryCreate(metric.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https")))
                 yield return PlanChecks.Rule("rollout.metrics", $"{whose}: '{metric.Url}' of metric {metric.Name} is no http address; write the metrics server's, such as http://prometheus:9090.");
             if (!MetricCondition.TryParse(metric.Pass, out _, out var wrong)) yield return PlanChecks.Rule("rollout.metrics", $"{whose}: the condition '{metric.Pass}' of metric {metric.Name} is not understood: {wrong} Write one such as '< 0.01'.");
         }

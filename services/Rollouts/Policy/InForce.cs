@@ -15,9 +15,6 @@ public sealed record InForce(
     /// <summary>The policy's rules; all of them empty where none was published.</summary>
     public Policy Rules => Policy?.Policy ?? new Policy();
 
-    /// <summary>The <see cref="WindowKind.Deny"/> windows of all freezes; those whose zone is <c>endpoint</c> too.</summary>
-    public IReadOnlyList<Window> FreezeWindows => [.. Freezes.Select(freeze => freeze.Window)];
-
     /// <summary>Nothing was ever said.</summary>
     public static InForce Nothing(DateTimeOffset at) => new(null, [], [], [], at);
 
@@ -35,5 +32,14 @@ public sealed record InForce(
             [.. holds.Where(hold => !lifted.Contains(hold.Id)).Select(hold => hold.Placed).OrderBy(hold => hold.Name, StringComparer.Ordinal)],
             [.. freezes.Where(freeze => !lifted.Contains(freeze.Id)).Select(freeze => freeze.Declared).OrderBy(freeze => freeze.Name, StringComparer.Ordinal)],
             now);
+    }
+
+    /// <summary>The freezes alone: a rollout asks for them at every step.</summary>
+    public static async Task<IReadOnlyList<FreezeDeclared>> LoadFreezes(IQuerySession session, CancellationToken ct)
+    {
+        var freezes = await session.Query<Freeze>().ToListAsync(ct);
+        if (freezes.Count == 0) return [];
+        var lifted = (await session.Query<Lifted>().ToListAsync(ct)).Select(lift => lift.Id).ToHashSet();
+        return [.. freezes.Where(freeze => !lifted.Contains(freeze.Id)).Select(freeze => freeze.Declared).OrderBy(freeze => freeze.Name, StringComparer.Ordinal)];
     }
 }

@@ -1,5 +1,4 @@
 using Hotpatch.Contracts.Gateway;
-using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Rules;
 
@@ -33,7 +32,7 @@ public static class NextStep
         if (rollout.Phase == RolloutPhase.RollingBack) return EndRollback(rollout, now);
         if (rollout.HasEnded || rollout.Phase == RolloutPhase.Planned) return [];
         if (rollout.Phase == RolloutPhase.Scheduled) return Start(rollout, now, outside);
-        if (outside.RollBack is { } blocked) return [RollBack(rollout, rollout.Reached, "rollout", blocked, "gate", now)];
+        if (outside.RollBack is { } blocked && rollout.CurrentRing >= 0) return [RollBack(rollout, rollout.Reached, "rollout", blocked, "gate", now)];
         if (Holding(rollout, now, outside) is { Count: > 0 } held) return held;
         return rollout.Phase switch
         {
@@ -52,15 +51,15 @@ public static class NextStep
     internal static IReadOnlyList<object> AfterRing(Rollout rollout, DateTimeOffset now) => OpenNext(rollout, now);
 
     private static IReadOnlyList<object> Start(Rollout rollout, DateTimeOffset now, Outside outside) =>
-        now >= rollout.StartAt && rollout.IsApproved && outside.Holds.Count == 0 ? [new RolloutStarted(rollout.Id, "schedule", now)] : [];
+        now >= rollout.StartAt && rollout.IsApproved && Counting(rollout, outside).Count == 0 ? [new RolloutStarted(rollout.Id, "schedule", now)] : [];
 
     /// <summary>Brings the causes from outside in line with what holds now.</summary>
     private static List<object> Holding(Rollout rollout, DateTimeOffset now, Outside outside)
     {
         var facts = new List<object>();
-        var holds = rollout.ExpeditedBakeSeconds is null ? outside.Holds : [.. outside.Holds.Where(hold => hold.Cause == PauseCauses.PatchBlocked)];
+        var holds = Counting(rollout, outside);
         foreach (var (cause, reason) in holds.Where(hold => !rollout.Pauses.Exists(pause => pause.Cause == hold.Cause)))
-            facts.Add(new RolloutPaused(rollout.Id, cause, reason, "schedule", rollout.Epoch + 1 + facts.Count, now));
+            facts.Add(new RolloutPaused(rollout.Id, cause, reason, "schedule", rollout.Epoch + 1 + facts.Count, now) { Until = outside.UntilOf(cause) });
         if (facts.Count > 0) return facts;
 
         var gone = rollout.Pauses.Where(pause => PauseCauses.IsOutside(pause.Cause) && holds.All(hold => hold.Cause != pause.Cause)).ToList();
@@ -68,6 +67,10 @@ public static class NextStep
         if (gone.Count == rollout.Pauses.Count) return [new RolloutResumed(rollout.Id, $"No longer: {gone[0].Reason}", "schedule", rollout.Epoch + 1, now)];
         return [.. gone.Select(pause => new PauseReasonCleared(rollout.Id, pause.Cause, "It no longer holds.", "schedule", now))];
     }
+
+    // An emergency goes on through windows and freezes, not with a blocked patch.
+    private static IReadOnlyList<(string Cause, string Reason)> Counting(Rollout rollout, Outside outside) =>
+        rollout.ExpeditedBakeSeconds is null ? outside.Holds : [.. outside.Holds.Where(hold => hold.Cause == PauseCauses.PatchBlocked)];
 
     // A closed window keeps new endpoints from beginning, not a failure from being acted on. Where a person has the say, a person decides.
     private static IReadOnlyList<object> WhilePaused(Rollout rollout, DateTimeOffset now) =>
@@ -77,7 +80,8 @@ public static class NextStep
 
     private static IReadOnlyList<object> OpenNext(Rollout rollout, DateTimeOffset now)
     {
-        if (rollout.CurrentRing + 1 >= rollout.Rings.Count) return [Completed(rollout, now)];
+        // A plan that could hot patch nobody still has its ordinary updates to order.
+        if (rollout.CurrentRing + 1 >= rollout.Rings.Count) return [.. rollout.Rings.Count == 0 ? LeftOutFallBack(rollout, now) : [], Completed(rollout, now)];
         return [Opened(rollout, rollout.CurrentRing + 1, now), .. LeftOutFallBack(rollout, now)];
     }
 
@@ -93,7 +97,7 @@ public static class NextStep
     // Endpoints the plan left out because they cannot be hot patched go last: by then the rings have shown the fix to be sound.
     private static IEnumerable<object> LeftOutFallBack(Rollout rollout, DateTimeOffset now)
     {
-        if (rollout.CurrentRing + 2 != rollout.Rings.Count || rollout.Terms is not { Fallback: true, FallbackUpdate: { } update }) yield break;
+        if (rollout.CurrentRing + 2 < rollout.Rings.Count || rollout.Terms is not { Fallback: true, FallbackUpdate: { } update }) yield break;
         foreach (var same in rollout.LeftOut.Where(left => left.Code.StartsWith("requirement.", StringComparison.Ordinal)).GroupBy(left => left.Code))
             yield return FallBack(rollout, [.. same.Select(left => left.EndpointId)], update, same.Key, now);
     }
@@ -118,12 +122,10 @@ public static class NextStep
         Terms = rollout.Terms.Orders,
         Limits = rollout.Terms.Limits,
         Priority = rollout.Terms.Priority,
-        Windows = rollout.ExpeditedBakeSeconds is null && rollout.Terms.Windows?.Where(IsOfEndpoint).ToList() is { Count: > 0 } windows ? windows : null,
+        // Kept by the Gateway, in each endpoint's own zone.
+        Windows = rollout.ExpeditedBakeSeconds is null && MaintenanceCalendar.Split(rollout.Terms.Windows ?? []).Endpoint is { Count: > 0 } windows ? windows : null,
         LeaseSeconds = rollout.GateOf(rollout.Rings[ring]).DeadlineSeconds,
     };
-
-    // Kept by the Gateway, in each endpoint's own zone.
-    private static bool IsOfEndpoint(Window window) => window.Zone == MaintenanceCalendar.EndpointZone;
 
     private static RolloutCompleted Completed(Rollout rollout, DateTimeOffset now) => new(
         rollout.Id, rollout.Rings.Sum(ring => ring.Healthy), rollout.Rings.Sum(ring => ring.Failed), rollout.Rings.Sum(ring => ring.NotApplicable), now);

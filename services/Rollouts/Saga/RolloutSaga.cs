@@ -126,7 +126,9 @@ file static class Verbs
         this EventActivityBinder<RolloutSagaState, T> binder, RolloutSaga machine) where T : class => binder.ThenAsync(async context =>
         {
             var surroundings = context.GetPayload<IServiceProvider>().GetRequiredService<Surroundings>();
-            var outside = await surroundings.Of(context.Saga.Rollout, context.CancellationToken);
-            NextStep.All(context.Saga.Rollout, machine.Now, outside, context.Saga.Raise);
+            // One instant for looking and deciding: what was looked up is what the decision needs.
+            var now = machine.Now;
+            var outside = await surroundings.Of(context.Saga.Rollout, now, context.CancellationToken);
+            NextStep.All(context.Saga.Rollout, now, outside, context.Saga.Raise);
         });
 }
