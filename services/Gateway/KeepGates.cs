@@ -7,10 +7,10 @@ namespace Hotpatch.Gateway;
 
 /// <summary>
 /// Closes and opens the door for endpoints that have not begun: pause, halt, a newer rollout, revocation and block close it, resuming and
-/// unblocking open it. What has begun ends.
+/// unblocking open it. What has begun ends. An expedited rollout passes windows.
 /// </summary>
 public sealed class KeepGates(GateKeeper gates) :
-    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutSuperseded>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>,
+    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutSuperseded>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>, IConsumer<RolloutExpedited>,
     IConsumer<PatchRevoked>, IConsumer<PatchBlocked>, IConsumer<PatchUnblocked>
 {
     public Task Consume(ConsumeContext<RolloutPaused> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
@@ -22,6 +22,8 @@ public sealed class KeepGates(GateKeeper gates) :
     public Task Consume(ConsumeContext<RolloutResumed> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: true, context.CancellationToken);
 
     public Task Consume(ConsumeContext<RingPromoted> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: true, context.CancellationToken);
+
+    public Task Consume(ConsumeContext<RolloutExpedited> context) => gates.Change(context.Message.RolloutId, gate => gate.WithHurry(), context.CancellationToken);
 
     public Task Consume(ConsumeContext<PatchRevoked> context) =>
         gates.Stop(session => session.Store(new RevokedPatch { Id = context.Message.PatchId }), context.CancellationToken);

@@ -20,6 +20,9 @@ public sealed record RolloutGate
 
     /// <summary>Windows in each endpoint's own zone.</summary>
     public IReadOnlyList<Window>? Windows { get; init; }
+
+    /// <summary>An emergency: windows no longer hold it.</summary>
+    public bool Expedited { get; init; }
     public int Priority { get; init; }
     public int? LeaseSeconds { get; init; }
 
@@ -38,7 +41,7 @@ public sealed record RolloutGate
         // Terms are the ring's whatever has happened to the gate since: a pause that overtook it must not lose them.
         return ring.Ring < Ring ? gate : gate with
         {
-            Ring = ring.Ring, Limits = ring.Limits, Windows = ring.Windows, Priority = ring.Priority, LeaseSeconds = ring.LeaseSeconds,
+            Ring = ring.Ring, Limits = ring.Limits, Windows = Expedited ? null : ring.Windows, Priority = ring.Priority, LeaseSeconds = ring.LeaseSeconds,
             Offer = new RingOffer(ring.PatchId, ring.PatchName, ring.Digest, ring.Terms),
         };
     }
@@ -59,6 +62,9 @@ public sealed record RolloutGate
         : new RingOpened(joined.RolloutId, joined.Ring, "", offer.PatchId, offer.PatchName, offer.Digest, joined.Endpoints, Epoch, joined.At) { Terms = offer.Terms };
 
     public RolloutGate WithRollback(RollbackOrdered rollback) => With(rollback.Epoch, open: false) with { RollbackLimits = rollback.Limits };
+
+    /// <summary>Also for rings that open later, and for those whose message comes later.</summary>
+    public RolloutGate WithHurry() => Expedited ? this : this with { Expedited = true, Windows = null };
 
     public RolloutGate With(int epoch, bool open) => epoch > Epoch ? this with { Epoch = epoch, Open = open } : this;
 }

@@ -18,12 +18,24 @@ const string Usage =
 
     hotpatch-benchmarks ingest [ENDPOINTS]: how many reports a second the Gateway stores. Needs HOTPATCH_TEST_PG.
 
+    hotpatch-benchmarks sessions [COUNT]: what connected agents cost the Gateway, and how soon they are answered. Needs HOTPATCH_TEST_PG.
+
     A tool that is not there is left out.
     """;
 
 if (args is ["ingest", .. var counts])
 {
     await new IngestRate(counts.Length > 0 ? int.Parse(counts[0], CultureInfo.InvariantCulture) : 2000, rounds: 5).Print();
+    return 0;
+}
+if (args is ["sessions", .. var connected])
+{
+    await new SessionCost(connected.Length > 0 ? int.Parse(connected[0], CultureInfo.InvariantCulture) : 1000).Print();
+    return 0;
+}
+if (args is ["agents-of", var url])
+{
+    await new SessionLoad(url).Run();
     return 0;
 }
 if (args is ["rollout", .. var asked])

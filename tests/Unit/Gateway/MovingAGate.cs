@@ -40,6 +40,17 @@ public sealed class MovingAGate
     }
 
     [Fact]
+    public void Passes_windows_once_it_was_expedited_whichever_message_came_first()
+    {
+        var ring = Ring(ring: 0, epoch: 1) with { Windows = [new Window("nights", WindowKind.Allow, "2026-11-28T22:00:00", "PT4H", null, "endpoint")] };
+
+        Assert.NotNull(None.WithOpening(ring).Windows);
+        Assert.Null(None.WithOpening(ring).WithHurry().Windows);
+        Assert.Null(None.WithHurry().WithOpening(ring).Windows);
+        Assert.False(None.WithHurry().Open);
+    }
+
+    [Fact]
     public void Orders_who_joined_its_ring_before_word_of_the_opening_came()
     {
         var (early, late, planned) = (new Guid(1, 0, 0, new byte[8]), new Guid(2, 0, 0, new byte[8]), new Guid(3, 0, 0, new byte[8]));
