@@ -47,6 +47,19 @@ public sealed class FallingBackAndTryingAgain
         Assert.Equal((1, OrderResult.Updated), (run.Rollout.FallbacksUpdated, run.Rollout.Fallbacks[outsider]?.Result));
     }
 
+    [Fact]
+    public void Of_the_updates_that_were_ordered_all_that_are_done_are_told_inside_the_rings_and_outside()
+    {
+        var outsider = new Guid(50, 0, 0, new byte[8]);
+        var run = new Scenario(new Gate(0, 100, 600), [2], terms: Terms, leftOut: [new LeftOut(outsider, "requirement.memory", "endpoint-owner", ["too small"])]).Started().Report(0, OrderResult.Refused, 1);
+        var refused = run.Facts.OfType<FallbackOrdered>().Last().Endpoints[0];
+
+        run.Hear(run.Outcome(refused, OrderResult.Updated, OrderKind.Update), run.Outcome(outsider, OrderResult.Updated, OrderKind.Update));
+
+        var told = new RolloutView { Rollout = run.Rollout }.ToDetails();
+        Assert.Equal((2, 2), (told.FallbacksOrdered, told.FallbacksUpdated));
+    }
+
     [Theory]
     [InlineData(OrderKind.Apply)]
     [InlineData(OrderKind.Update)]

@@ -209,6 +209,7 @@ internal sealed class GatewayModel(World world)
         if (_blocks.TryGetValue(patch, out var standing) && standing.At >= at) return;
         _blocks[patch] = (blocked, at);
         if (blocked) world.Inspector.BlockSeen(patch);
+        world.Trace($"gateway: the patch is {(blocked ? "blocked" : "free")}");
         world.Progress++;
         foreach (var endpoint in Endpoints.Keys) Push(endpoint);
     }

@@ -65,6 +65,8 @@ internal sealed partial class Inspector(World world)
     public void Granted(GatewayModel.Slot slot, bool fresh)
     {
         var ask = slot.Ask;
+        // Who died over its order asks again, and may begin again.
+        _begun.Remove(ask.OrderId);
         var gate = world.Gateway.Gates.GetValueOrDefault(ask.RolloutId);
         var limits = ask.Kind == OrderKind.RollBack ? gate?.RollbackLimits : gate?.Limits;
         if (ask.Kind != OrderKind.RollBack) Hold("4", gate is { Open: true }, $"a permit through a closed gate");
