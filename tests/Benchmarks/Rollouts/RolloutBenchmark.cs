@@ -37,16 +37,20 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         return results.TrueForAll(result => result.FactsLost == 0 && result.FactsTwice == 0 && result.BegunAfterFence == 0 && result.BeyondPermits.Max() <= 0 && result.Differences.Count == 0) ? 0 : 1;
     }
 
+    /// <summary>The label expression of a fleet of this size: fleets of other sizes may be enrolled beside it.</summary>
+    public static string Target(int agents) => $"fleet=f{agents}";
+
+    public static SimulationOptions Fleet(PrivateServices services, int agents) => new()
+    {
+        Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
+        Labels = [LabelTemplate.Parse(Target(agents)), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)),
+        ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
+    };
+
     private async Task<ScaleResult> Measure(PrivateServices services, int agents)
     {
-        var target = $"fleet=f{agents}";
-        var options = new SimulationOptions
-        {
-            Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
-            Labels = [LabelTemplate.Parse(target), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)), ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
-        };
         var heap = GC.GetTotalMemory(forceFullCollection: true);
-        await using var fleet = new SimulatedFleet(options, TimeProvider.System);
+        await using var fleet = new SimulatedFleet(Fleet(services, agents), TimeProvider.System);
         await fleet.Enrol(CancellationToken.None);
         var resident = await Settled(services);
         var connecting = Stopwatch.StartNew();
@@ -56,7 +60,7 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         var (gatewayBytes, simulatorBytes) = (await Settled(services) - resident, GC.GetTotalMemory(forceFullCollection: true) - heap);
         Say($"{agents} agents connected after {connected:0.0} s");
 
-        var measured = new MeasuredRollouts(services, fleet, target);
+        var measured = new MeasuredRollouts(services, fleet, Target(agents));
         var carried = new List<MeasuredRollout>();
         for (var i = 0; i < rollouts; i++) carried.Add(await measured.Run());
         if (carried.Exists(rollout => !rollout.Completed)) throw new InvalidOperationException("A rollout did not complete; what it would be measured by is not there.");
