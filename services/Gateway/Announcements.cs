@@ -11,7 +11,7 @@ public sealed class Announcements(IBus bus, ILogger<Announcements> log) : Announ
 {
     protected override IEnumerable<Announcement> Announce(IReadOnlyList<IEvent> page)
     {
-        foreach (var stored in page.Where(stored => stored.Data is EndpointEnrolled or InventoryReported or EndpointDecommissioned)) yield return Each(stored);
+        foreach (var stored in page.Where(stored => stored.Data is EndpointEnrolled or InventoryReported or EndpointDecommissioned)) yield return Each(stored) with { Subject = stored.StreamId };
         var outcomes = page.Select(stored => (Stored: stored, Outcome: OutcomeOf(stored.Data))).Where(pair => pair.Outcome is not null);
         foreach (var rollout in outcomes.GroupBy(pair => pair.Outcome!.RolloutId))
         {

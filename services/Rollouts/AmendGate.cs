@@ -1,6 +1,7 @@
 using Hotpatch.Contracts.Api;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
+using Hotpatch.Rollouts.Planning;
 using Marten;
 
 namespace Hotpatch.Rollouts;
@@ -19,9 +20,8 @@ public static class AmendGate
 
     public static Decision Decide(Rollout rollout, Order order, Gate? gate)
     {
-        if (gate is null) return Refuse("gate.required", "Say what the gate asks: its failure budget or share, success target and deadline.");
-        if (gate.SuccessPercent is not (> 0 and <= 100) || gate.FailureBudget < 0 || gate.FailurePercent is < 0 or > 100 || gate.DeadlineSeconds is < 1 or > 2_592_000 || gate.MinimumSample < 0 || gate.MinimumHealthy < 0)
-            return Refuse("gate.numbers", "The gate's numbers make no sense: success above 0 to 100 %, failures 0 or more (share 0 to 100 %), a deadline of 1 s to 30 days.");
+        if (gate is null) return Decision.Refuse("gate.required", "Say what the gate asks: its failure budget or share, success target and deadline.", StatusCodes.Status422UnprocessableEntity);
+        if (GateChecks.Find("The gate", gate).ToList() is { Count: > 0 } problems) return Decision.Refuse(PlanRollout.Together(problems));
         if (rollout.HasEnded || rollout.Phase == RolloutPhase.RollingBack) return Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} is {rollout.PhaseInWords}; its gates judge nothing any more.");
         if (rollout.Phase is RolloutPhase.Planned or RolloutPhase.Scheduled) return Decision.Refuse("rollout.not_started", $"Rollout {rollout.Name} has not started: change its plan with 'hotpatch rollout amend {rollout.Name}'.");
 
@@ -32,6 +32,4 @@ public static class AmendGate
             ? Decision.Record(amended, new RolloutResumed(rollout.Id, order.Reason, order.By, rollout.Epoch + 1, order.At))
             : Decision.Record([amended, .. byGate.Select(pause => new PauseReasonCleared(rollout.Id, pause.Cause, order.Reason, order.By, order.At))]);
     }
-
-    private static Decision Refuse(string code, string detail) => Decision.Refuse(code, detail, StatusCodes.Status422UnprocessableEntity);
 }

@@ -126,9 +126,6 @@ public sealed class Ring
         LeftCount = Planned - Numbers.Size;
     }
 
-    /// <summary>The numbers as they are when these endpoints are open again.</summary>
-    internal RingTally Without(IReadOnlyCollection<Guid> endpoints) => Count(Outcomes.Values.Where(outcome => !endpoints.Contains(outcome.EndpointId)), Rollbacks.Values);
-
     /// <summary>The numbers as they are once these outcomes are taken in.</summary>
     internal RingTally CountWith(IReadOnlyList<EndpointOutcome> outcomes)
     {

@@ -1,4 +1,5 @@
 using Hotpatch.Contracts.Catalog;
+using Hotpatch.Hosting;
 using Marten;
 using MassTransit;
 

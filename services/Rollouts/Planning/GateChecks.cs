@@ -30,6 +30,19 @@ public static class GateChecks
         foreach (var problem in Metrics(whose, gate.Metrics)) yield return problem;
     }
 
+    /// <summary>The same of a whole gate.</summary>
+    public static IEnumerable<Refusal> Find(string whose, Gate gate) => Find(whose, new GateRequest
+    {
+        FailureBudget = gate.FailureBudget,
+        SuccessPercent = gate.SuccessPercent,
+        DeadlineSeconds = gate.DeadlineSeconds,
+        FailurePercent = gate.FailurePercent,
+        MinimumSample = gate.MinimumSample,
+        MinimumHealthy = gate.MinimumHealthy,
+        ClassBudgets = gate.ClassBudgets,
+        Metrics = gate.Metrics,
+    });
+
     /// <summary>What is said, on top of what holds otherwise.</summary>
     public static Gate Merge(Gate otherwise, GateRequest? said) => said is null ? otherwise : otherwise with
     {

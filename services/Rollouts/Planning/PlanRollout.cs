@@ -59,7 +59,7 @@ public static class PlanRollout
 
     internal static Refusal Together(IReadOnlyList<Refusal> problems) => problems is [var only]
         ? only
-        : problems[0] with { Detail = string.Join('\n', [$"The plan has {problems.Count} problems.", .. problems.Select(problem => $"- {problem.Detail} ({problem.Code})")]) + "." };
+        : problems[0] with { Detail = string.Join('\n', [$"There are {problems.Count} problems.", .. problems.Select(problem => $"- {problem.Detail} ({problem.Code})")]) + "." };
 
     internal static string NewSeed() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 

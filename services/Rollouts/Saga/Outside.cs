@@ -13,8 +13,5 @@ public sealed record Outside(IReadOnlyList<(string Cause, string Reason)> Holds,
     /// <summary>By cause, when a hold is over by itself; absent = not known.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset>? Until { get; init; }
 
-    /// <summary>Members of rings to come that the policy is against by now, with every reason; null = nobody was looked at.</summary>
-    public IReadOnlyDictionary<Guid, LeftOut>? Against { get; init; }
-
     internal DateTimeOffset? UntilOf(string cause) => Until is not null && Until.TryGetValue(cause, out var at) ? at : null;
 }

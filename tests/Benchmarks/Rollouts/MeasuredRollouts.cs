@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Hotpatch.Cli.Simulation;
 using Hotpatch.Client;
 using Hotpatch.Contracts.Api;
-using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
 
 namespace Hotpatch.Tests.Benchmarks.Rollouts;
@@ -10,8 +9,9 @@ namespace Hotpatch.Tests.Benchmarks.Rollouts;
 /// <summary>A rollout through canary, early and rest, and what became of it.</summary>
 /// <param name="GateMilliseconds">For each ring: from its last outcome stored to the passing verdict stored.</param>
 /// <param name="SecondsTo90">From the start, asked for, to the apply of the last endpoint of nine tenths.</param>
+/// <param name="SecondsToAll">To the apply of the last endpoint.</param>
 /// <param name="FormulaSeconds">The same by arithmetic: time at the permit limit, bake and gate, ring after ring.</param>
-internal sealed record MeasuredRollout(IReadOnlyList<double> GateMilliseconds, double SecondsTo90, double FormulaSeconds, bool Completed);
+internal sealed record MeasuredRollout(IReadOnlyList<double> GateMilliseconds, double SecondsTo90, double SecondsToAll, double FormulaSeconds, bool Completed);
 
 /// <param name="Milliseconds">From the pause stored to the last begin of any agent; 0 when none came after it.</param>
 /// <param name="FromAsking">The same from the moment the command was sent.</param>
@@ -51,9 +51,11 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
         var applied = Deeds(rollout.Id).Where(deed => deed.AppliedAt > 0).Select(deed => deed.AppliedAt).Order().ToList();
         var needed = (int)Math.Ceiling(fleet.Links.Count * 0.9);
         var (passes, outcomes) = (await _stored.Passes(rollout.Id), await _stored.Outcomes(rollout.Id));
-        var gates = passes.Select(pass => (pass.Value - rollout.Rings[pass.Key].Endpoints.Max(endpoint => outcomes[endpoint])).TotalMilliseconds).ToList();
-        var formula = Formula([.. rollout.Rings.Select(ring => ring.Endpoints.Count)], rollout.BakeSeconds, gates.Count == 0 ? 0 : gates.Order().ElementAt(gates.Count / 2) / 1000);
-        return new MeasuredRollout(gates, applied.Count < needed ? double.NaN : Stopwatch.GetElapsedTime(asked, applied[needed - 1]).TotalSeconds, formula, end.Phase == "completed");
+        var rings = (await Client.RolloutMembers(rollout.Name, CancellationToken.None)).ToLookup(member => member.Ring, member => member.EndpointId);
+        var gates = passes.Select(pass => (pass.Value - rings[pass.Key].Max(endpoint => outcomes[endpoint])).TotalMilliseconds).ToList();
+        var formula = Formula([.. rollout.Rings.Select(ring => ring.Size)], rollout.BakeSeconds, gates.Count == 0 ? 0 : gates.Order().ElementAt(gates.Count / 2) / 1000);
+        double Until(int count) => applied.Count < count ? double.NaN : Stopwatch.GetElapsedTime(asked, applied[count - 1]).TotalSeconds;
+        return new MeasuredRollout(gates, Until(needed), Until(fleet.Links.Count), formula, end.Phase == "completed");
     }
 
     /// <summary>One rollout of a single ring, paused again and again while it lasts.</summary>
@@ -70,10 +72,10 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
             await Until(() => Deeds(rollout.Id).Count() > begun || Deeds(rollout.Id).Count() == fleet.Links.Count, "nothing began after the start or a resume");
             await Task.Delay(dice.Next(100, 400));
             if (Deeds(rollout.Id).Count() >= fleet.Links.Count - inFlight) break;       // too little is left to stop
-            asked.Add(DateTimeOffset.UtcNow);
+            asked.Add(TimeProvider.System.GetUtcNow());
             await Client.CommandRollout(rollout.Name, "pause", new RolloutOrder(Because), null, CancellationToken.None);
             await Quiet(rollout.Id);
-            resumed.Add(DateTimeOffset.UtcNow);
+            resumed.Add(TimeProvider.System.GetUtcNow());
             await Client.CommandRollout(rollout.Name, "resume", new RolloutOrder(Because), null, CancellationToken.None);
         }
         await Client.CommandRollout(rollout.Name, "halt", new RolloutOrder(Because), null, CancellationToken.None);
@@ -132,8 +134,8 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
             {
                 return false;
             }
-            return plan.Rings.Sum(ring => ring.Endpoints.Count) == fleet.Links.Count;
-        }, () => $"the planner knows {plan?.Rings.Sum(ring => ring.Endpoints.Count) ?? 0} of {fleet.Links.Count} endpoints");
+            return plan.Rings.Sum(ring => ring.Size) == fleet.Links.Count;
+        }, () => $"the planner knows {plan?.Rings.Sum(ring => ring.Size) ?? 0} of {fleet.Links.Count} endpoints");
         return await Client.PlanRollout(request, dryRun: false, CancellationToken.None);
     }
 

@@ -18,6 +18,8 @@ internal sealed record ScaleResult(
 /// </summary>
 internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
 {
+    private static readonly JsonSerializerOptions ForFile = new(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
     private const int FloodRounds = 3, StopShare = 25, ReadingsMax = 2;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
@@ -33,20 +35,24 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         }
         Print(results);
         Console.WriteLine($"{watch.Elapsed.TotalMinutes:0.0} minutes; {Environment.ProcessorCount} CPUs shared by the simulated agents, the services in one process, PostgreSQL and RabbitMQ.");
-        if (json is not null) await File.WriteAllTextAsync(json, JsonSerializer.Serialize(results, new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals }));
+        if (json is not null) await File.WriteAllTextAsync(json, JsonSerializer.Serialize(results, ForFile));
         return results.TrueForAll(result => result.FactsLost == 0 && result.FactsTwice == 0 && result.BegunAfterFence == 0 && result.BeyondPermits.Max() <= 0 && result.Differences.Count == 0) ? 0 : 1;
     }
 
+    /// <summary>The label expression of a fleet of this size: fleets of other sizes may be enrolled beside it.</summary>
+    public static string Target(int agents) => $"fleet=f{agents}";
+
+    public static SimulationOptions Fleet(PrivateServices services, int agents) => new()
+    {
+        Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
+        Labels = [LabelTemplate.Parse(Target(agents)), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)),
+        ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
+    };
+
     private async Task<ScaleResult> Measure(PrivateServices services, int agents)
     {
-        var target = $"fleet=f{agents}";
-        var options = new SimulationOptions
-        {
-            Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
-            Labels = [LabelTemplate.Parse(target), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)), ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
-        };
         var heap = GC.GetTotalMemory(forceFullCollection: true);
-        await using var fleet = new SimulatedFleet(options, TimeProvider.System);
+        await using var fleet = new SimulatedFleet(Fleet(services, agents), TimeProvider.System);
         await fleet.Enrol(CancellationToken.None);
         var resident = await Settled(services);
         var connecting = Stopwatch.StartNew();
@@ -56,7 +62,7 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         var (gatewayBytes, simulatorBytes) = (await Settled(services) - resident, GC.GetTotalMemory(forceFullCollection: true) - heap);
         Say($"{agents} agents connected after {connected:0.0} s");
 
-        var measured = new MeasuredRollouts(services, fleet, target);
+        var measured = new MeasuredRollouts(services, fleet, Target(agents));
         var carried = new List<MeasuredRollout>();
         for (var i = 0; i < rollouts; i++) carried.Add(await measured.Run());
         if (carried.Exists(rollout => !rollout.Completed)) throw new InvalidOperationException("A rollout did not complete; what it would be measured by is not there.");

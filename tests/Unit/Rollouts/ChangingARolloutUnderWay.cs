@@ -55,15 +55,15 @@ public sealed class ChangingARolloutUnderWay
     }
 
     [Theory]
-    [InlineData(-1, 100, 600)]
-    [InlineData(0, 0, 600)]
-    [InlineData(0, 101, 600)]
-    [InlineData(0, 100, 0)]
-    public void A_gate_that_makes_no_sense_is_refused(int budget, double success, int deadline)
+    [InlineData(-1, 100, 600, "rollout.failure_budget")]
+    [InlineData(0, 0, 600, "rollout.success")]
+    [InlineData(0, 101, 600, "rollout.success")]
+    [InlineData(0, 100, 0, "rollout.deadline")]
+    public void A_gate_that_makes_no_sense_is_refused_as_a_plan_with_it_would_be(int budget, double success, int deadline, string code)
     {
         var run = new Scenario(Strict, [1]).Started();
 
-        Assert.Equal("gate.numbers", AmendGate.Decide(run.Rollout, run.Asked(), new Gate(budget, success, deadline)).Refusal?.Code);
+        Assert.Equal(code, AmendGate.Decide(run.Rollout, run.Asked(), new Gate(budget, success, deadline)).Refusal?.Code);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ internal sealed class Scenario
     public Scenario Do(Decision decision)
     {
         Assert.Null(decision.Refusal);
-        foreach (var fact in decision.Events) Record(fact);
+        foreach (var fact in decision.Events) Judging.Record(Rollout, fact, Record);
         return MoveOn();
     }
 
