@@ -21,7 +21,10 @@ public sealed record Window(string Name, WindowKind Kind, string Start, string D
 
 /// <summary>How many people have to agree to a plan. The one who planned never counts.</summary>
 /// <param name="Approvers">Who may; empty = anybody but the planner.</param>
-public sealed record ApprovalRule(int Needed, IReadOnlyList<string> Approvers);
+public sealed record ApprovalRule(int Needed, IReadOnlyList<string>? Approvers = null)
+{
+    public IReadOnlyList<string> Approvers { get; init; } = Approvers ?? [];
+}
 
 /// <summary>What an endpoint must be to be hot patched.</summary>
 /// <param name="Code">Stable, such as <c>memory</c>; reported as <c>requirement.memory</c>.</param>

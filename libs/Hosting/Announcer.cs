@@ -19,7 +19,11 @@ namespace Hotpatch.Hosting;
 
 /// <param name="MessageId">Follows from the event: a page that is published again publishes the same ids.</param>
 /// <param name="TraceParent">Trace the message belongs to; null starts a new one.</param>
-public sealed record Announcement(object Message, Guid MessageId, string? TraceParent);
+public sealed record Announcement(object Message, Guid MessageId, string? TraceParent)
+{
+    /// <summary>Whose order alone counts: messages of other subjects may overtake it. Null = none may.</summary>
+    public Guid? Subject { get; init; }
+}
 
 /// <summary>
 /// Tells other services what this one has stored. The stream is the outbox: nothing is published inside a transaction; a
@@ -28,7 +32,10 @@ public sealed record Announcement(object Message, Guid MessageId, string? TraceP
 /// </summary>
 public abstract partial class Announcer : SubscriptionBase
 {
-    private const int PageEvents = 500;
+    private const int PageEvents = 500, PublishedAtOnce = 64;
+
+    // A broker that died between a message and its confirmation never sends it: the same message, with the same id, goes out again.
+    private static readonly TimeSpan ConfirmMax = TimeSpan.FromSeconds(10);
 
     private readonly string _source;
     private readonly IBus _bus;
@@ -54,7 +61,7 @@ public abstract partial class Announcer : SubscriptionBase
                 PublishFailed(log, source, attempt.AttemptNumber + 1, attempt.Outcome.Exception?.Message);
                 return default;
             },
-        }).Build();
+        }).AddTimeout(ConfirmMax).Build();
     }
 
     /// <summary>The messages other services act on, in the order of the page. Evidence for the ledger goes out without being asked for.</summary>
@@ -72,8 +79,25 @@ public abstract partial class Announcer : SubscriptionBase
             JsonSerializer.SerializeToElement(stored.Data, stored.EventType, ContractJson.Options))).ToList();
         if (facts.Count > 0)
             await Publish(new Announcement(new EvidenceBatch(_source, facts[0].Sequence, facts[^1].Sequence, facts), StableId.From($"{_source}/{facts[0].Sequence}-{facts[^1].Sequence}"), null), cancellationToken);
-        foreach (var announcement in Announce(events)) await Publish(announcement, cancellationToken);
+        var together = new List<Announcement>();
+        foreach (var announcement in Announce(events))
+        {
+            if (together.Count == PublishedAtOnce || announcement.Subject is null) await PublishTogether(together, cancellationToken);
+            if (announcement.Subject is null) await Publish(announcement, cancellationToken);
+            else together.Add(announcement);
+        }
+        await PublishTogether(together, cancellationToken);
         return NullChangeListener.Instance;
+    }
+
+    // A fleet that enrols is thousands of messages, and each confirmation takes the broker a write to its disk.
+    private async Task PublishTogether(List<Announcement> announcements, CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(announcements.GroupBy(announcement => announcement.Subject).Select(async subject =>
+        {
+            foreach (var announcement in subject) await Publish(announcement, cancellationToken);
+        }));
+        announcements.Clear();
     }
 
     private async Task Publish(Announcement announcement, CancellationToken cancellationToken)
@@ -87,7 +111,7 @@ public abstract partial class Announcer : SubscriptionBase
                 context.MessageId = announcement.MessageId;
                 // A broker drops what no queue is bound for and says nothing, unless it is told that somebody must listen.
                 context.Mandatory = true;
-            }, attempt),
+            }, attempt).WaitAsync(attempt),
             cancellationToken);
     }
 

@@ -47,6 +47,9 @@ internal static class EventStore
             options.Projections.Errors.SkipApplyErrors = false;
             options.Projections.Errors.SkipSerializationErrors = false;
             options.Projections.Errors.SkipUnknownEvents = false;
+            // A transaction that lost a race leaves a hole in the sequence, and no subscriber passes it until this time is over: a stop would wait
+            // as long. Short is safe: the daemon looks for a transaction that could still fill the hole, and waits on if there is one.
+            options.Projections.StaleSequenceThreshold = TimeSpan.FromMilliseconds(300);
             options.OpenTelemetry.TrackConnections = TrackLevel.Normal;
             options.OpenTelemetry.TrackEventCounters();
 

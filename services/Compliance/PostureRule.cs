@@ -62,7 +62,7 @@ public static class PostureRule
         else if (standing is { LatestOrder: OrderKind.RollBack } && patched > 0 && standing.Result != OrderResult.RolledBack)
             yield return new("rollback_open", $"A rollback was ordered {Since(standing.OrderedAt)}and has not ended: {standing.ResultReason ?? "the endpoint has not reported yet"}.", NameOf(fleet, standing));
         else if (patched > 0 && patched >= processes)
-            yield return new("patched", $"All {patched} of its processes run the patched code.");
+            yield return new("patched", patched == 1 ? "Its process runs the patched code." : $"All {patched} of its processes run the patched code.");
         else if (SupersededBy(fleet, endpoint, patch) is { } successor)
             yield return new("superseded", $"Level {successor} of the same patch is in all its processes.");
         else if (standing?.UpdatedAt is { } updated && (processes == 0 || endpoint.RunningAt <= updated))

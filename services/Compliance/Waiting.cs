@@ -45,7 +45,7 @@ internal static class Waiting
         switch (rollout.Phase)
         {
             case "planned" when rollout.Approvals.Count < rollout.ApprovalsNeeded:
-                yield return new("awaiting_approval", $"Rollout {rollout.Name} has {rollout.Approvals.Count} of {rollout.ApprovalsNeeded} approvals.");
+                yield return new("awaiting_approval", $"Rollout {rollout.Name} has {rollout.Approvals.Count} of {rollout.ApprovalsNeeded} approvals needed.");
                 break;
             case "planned": yield return new("not_started", $"Rollout {rollout.Name} is planned since {PostureRule.Minute(rollout.PlannedAt)} and has not started."); break;
             case "denied": yield return new("denied", $"Rollout {rollout.Name} was denied: {rollout.Reason}"); break;

@@ -11,7 +11,7 @@ public sealed class Announcements(IBus bus, ILogger<Announcements> log) : Announ
 {
     protected override IEnumerable<Announcement> Announce(IReadOnlyList<IEvent> page)
     {
-        foreach (var stored in page.Where(stored => stored.Data is EndpointEnrolled or InventoryReported or EndpointDecommissioned)) yield return Each(stored);
+        foreach (var stored in page.Where(stored => stored.Data is EndpointEnrolled or InventoryReported or EndpointDecommissioned)) yield return Each(stored) with { Subject = stored.StreamId };
         var outcomes = page.Select(stored => (Stored: stored, Outcome: OutcomeOf(stored.Data))).Where(pair => pair.Outcome is not null);
         foreach (var rollout in outcomes.GroupBy(pair => pair.Outcome!.RolloutId))
         {
@@ -29,7 +29,11 @@ public sealed class Announcements(IBus bus, ILogger<Announcements> log) : Announ
         OrderExpired expired => new OrderCompleted(
             expired.EndpointId, 0, expired.OrderId, expired.Kind, expired.RolloutId, expired.PatchId, expired.Digest, OrderResult.TimedOut, 0, 0, EndpointOrder.NothingHeard, expired.At),
         OrderCancelled cancelled => new OrderCompleted(
-            cancelled.EndpointId, 0, cancelled.OrderId, OrderKind.Apply, cancelled.RolloutId, cancelled.PatchId, cancelled.Digest, OrderResult.Cancelled, 0, 0, cancelled.Reason, cancelled.At),
+            cancelled.EndpointId, 0, cancelled.OrderId, KindOf(cancelled), cancelled.RolloutId, cancelled.PatchId, cancelled.Digest, OrderResult.Cancelled, 0, 0, cancelled.Reason, cancelled.At),
         _ => null,
     };
+
+    // The fact does not say, but an update's id does; rollbacks are not taken back.
+    private static OrderKind KindOf(OrderCancelled cancelled) =>
+        cancelled.OrderId == LayOutOrders.UpdateId(cancelled.RolloutId, cancelled.EndpointId) ? OrderKind.Update : OrderKind.Apply;
 }

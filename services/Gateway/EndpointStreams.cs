@@ -74,7 +74,7 @@ internal sealed class EndpointStreams
             $"""
             insert into {schema}.mt_events (seq_id, id, stream_id, version, data, type, timestamp, mt_dotnet_type, headers)
             select nextval('{schema}.mt_events_sequence'), i, s, v, b::jsonb, k, now(), n, h::jsonb
-            from unnest(?::uuid[], ?::uuid[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[]) as g(i, s, v, b, k, n, h)
+            from unnest(?::uuid[], ?::uuid[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[]) with ordinality as g(i, s, v, b, k, n, h, o) order by o
             """,
             _ids.ToArray(), _streams.ToArray(), _positions.ToArray(), _bodies.ToArray(), _kinds.ToArray(), _names.ToArray(), _headers.ToArray());
         Guid[] changed = [.. _changed.Select(endpoint => endpoint.Id)];

@@ -89,6 +89,6 @@ public sealed class FleetNews(IDocumentStore store)
     }
 
     private void Write(IDocumentSession session, Guid[] endpoints, Guid rollout, int closedAt, bool patches, bool ends) => session.QueueSqlCommand(
-        $"insert into {_table} (node, at, endpoints, rollout_id, closed_at, patches_moved, may_not_come_back) values (?, now(), ?, ?, ?, ?, ?)",
+        $"insert into {_table} (node, at, endpoints, rollout_id, closed_at, patches_moved, may_not_come_back) values (?, clock_timestamp(), ?, ?, ?, ?, ?)",
         _node, endpoints, rollout, closedAt, patches, ends);
 }

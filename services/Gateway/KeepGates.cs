@@ -7,10 +7,10 @@ namespace Hotpatch.Gateway;
 
 /// <summary>
 /// Closes and opens the door for endpoints that have not begun: pause, halt, a newer rollout, revocation and block close it, resuming and
-/// unblocking open it. What has begun ends.
+/// unblocking open it. What has begun ends. An expedited rollout passes windows.
 /// </summary>
 public sealed class KeepGates(GateKeeper gates) :
-    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutSuperseded>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>,
+    IConsumer<RolloutPaused>, IConsumer<RolloutHalted>, IConsumer<RolloutSuperseded>, IConsumer<RolloutResumed>, IConsumer<RingPromoted>, IConsumer<RolloutExpedited>,
     IConsumer<PatchRevoked>, IConsumer<PatchBlocked>, IConsumer<PatchUnblocked>
 {
     public Task Consume(ConsumeContext<RolloutPaused> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: false, context.CancellationToken);
@@ -23,6 +23,8 @@ public sealed class KeepGates(GateKeeper gates) :
 
     public Task Consume(ConsumeContext<RingPromoted> context) => Set(context.Message.RolloutId, context.Message.Epoch, open: true, context.CancellationToken);
 
+    public Task Consume(ConsumeContext<RolloutExpedited> context) => gates.Change(context.Message.RolloutId, gate => gate.WithHurry(), context.CancellationToken);
+
     public Task Consume(ConsumeContext<PatchRevoked> context) =>
         gates.Stop(session => session.Store(new RevokedPatch { Id = context.Message.PatchId }), context.CancellationToken);
 
@@ -30,7 +32,7 @@ public sealed class KeepGates(GateKeeper gates) :
 
     public Task Consume(ConsumeContext<PatchUnblocked> context) => gates.Block(context.Message.PatchId, blocked: false, context.Message.At, context.CancellationToken);
 
-    private Task Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
+    private Task<RolloutGate> Set(Guid rollout, int epoch, bool open, CancellationToken ct) => gates.Change(rollout, gate => gate.With(epoch, open), ct);
 }
 
 public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>
@@ -48,13 +50,8 @@ public sealed class KeepGatesDefinition : ConsumerDefinition<KeepGates>
 /// </summary>
 public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDesk permits, FleetNews news)
 {
-    public async Task<RolloutGate?> Find(Guid rollout, CancellationToken ct)
-    {
-        await using var session = store.QuerySession();
-        return await session.LoadAsync<RolloutGate>(rollout, ct);
-    }
-
-    public async Task Change(Guid rollout, Func<RolloutGate, RolloutGate> change, CancellationToken ct)
+    /// <returns>The gate as it is now.</returns>
+    public async Task<RolloutGate> Change(Guid rollout, Func<RolloutGate, RolloutGate> change, CancellationToken ct)
     {
         RolloutGate before, after;
         await using (var session = store.LightweightSession())
@@ -62,7 +59,7 @@ public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDes
             await PermitTable.Lock(session, ct);
             before = await session.LoadAsync<RolloutGate>(rollout, ct) ?? new RolloutGate { Id = rollout };
             after = change(before);
-            if (after == before) return;
+            if (after == before) return after;
             session.Store(after);
             news.Gate(session, after);
             await session.SaveChangesAsync(ct);
@@ -70,6 +67,7 @@ public sealed class GateKeeper(IDocumentStore store, OrderDesk orders, PermitDes
         if (!after.Open && after.Epoch > before.Epoch) permits.Fence(rollout, after.Epoch);
         orders.Moved(rollout);
         permits.Wake();
+        return after;
     }
 
     public Task Block(Guid patch, bool blocked, DateTimeOffset at, CancellationToken ct) => Stop(async session =>

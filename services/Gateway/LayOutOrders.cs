@@ -21,8 +21,8 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
     public async Task Consume(ConsumeContext<RingOpened> context)
     {
         var opened = context.Message;
-        await gates.Change(opened.RolloutId, gate => gate.WithOpening(opened), context.CancellationToken);
-        await LayOut(opened.Endpoints, endpoint => Decide(endpoint, opened, clock.GetUtcNow()), context.CancellationToken);
+        var gate = await gates.Change(opened.RolloutId, gate => gate.WithOpening(opened), context.CancellationToken);
+        await LayOut(gate.Named(opened), endpoint => Decide(endpoint, opened, clock.GetUtcNow()), context.CancellationToken);
     }
 
     public async Task Consume(ConsumeContext<RetryOrdered> context)
@@ -35,10 +35,9 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
     public async Task Consume(ConsumeContext<MembersJoined> context)
     {
         var joined = context.Message;
-        var gate = await gates.Find(joined.RolloutId, context.CancellationToken);
-        // The ring has not opened: when it does, it names them.
-        if (gate?.Offer is not { } offer || joined.Ring > gate.Ring) return;
-        var ring = new RingOpened(joined.RolloutId, joined.Ring, "", offer.PatchId, offer.PatchName, offer.Digest, joined.Endpoints, gate.Epoch, joined.At) { Terms = offer.Terms };
+        var gate = await gates.Change(joined.RolloutId, gate => gate.WithJoiners(joined), context.CancellationToken);
+        // Its ring has not opened: when it does, they are ordered with it.
+        if (gate.OpeningFor(joined) is not { } ring) return;
         await LayOut(joined.Endpoints, endpoint => Decide(endpoint, ring, clock.GetUtcNow()), context.CancellationToken);
     }
 
@@ -75,7 +74,7 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
 
     public static FallbackOffered? Decide(Endpoint endpoint, FallbackOrdered ordered, DateTimeOffset now)
     {
-        var id = StableId.Order(ordered.RolloutId, endpoint.Id, OrderKind.Update, FirstAttempt);
+        var id = UpdateId(ordered.RolloutId, endpoint.Id);
         return endpoint.DecommissionedAt is not null || Latest(endpoint, ordered.PatchId) is { } latest && (latest.OrderId == id || latest.Epoch > ordered.Epoch && latest.RolloutId == ordered.RolloutId)
             ? null
             : new FallbackOffered(endpoint.Id, id, ordered.RolloutId, ordered.PatchId, ordered.PatchName, ordered.Digest, ordered.Update, ordered.Because, ordered.Epoch, now);
@@ -89,6 +88,9 @@ public sealed partial class LayOutOrders(IDocumentStore store, GateKeeper gates,
         var id = StableId.Order(ordered.RolloutId, endpoint.Id, OrderKind.RollBack, (former?.Rollbacks ?? 0) + 1);
         return new PatchWithdrawn(endpoint.Id, id, ordered.RolloutId, ordered.PatchId, ordered.PatchName, ordered.Digest, ordered.Reason, ordered.Epoch, now);
     }
+
+    /// <summary>Of the one ordinary update a rollout orders an endpoint.</summary>
+    internal static Guid UpdateId(Guid rollout, Guid endpoint) => StableId.Order(rollout, endpoint, OrderKind.Update, FirstAttempt);
 
     private static EndpointOrder? Latest(Endpoint endpoint, Guid patch) => endpoint.Orders.GetValueOrDefault(patch);
 

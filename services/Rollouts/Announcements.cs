@@ -10,6 +10,6 @@ public sealed class Announcements(IBus bus, ILogger<Announcements> log) : Announ
 {
     protected override IEnumerable<Announcement> Announce(IReadOnlyList<IEvent> page) => page
         .Where(stored => stored.Data is RolloutStarted or RingOpened or RolloutPaused or RolloutResumed or RingPromoted or RollbackOrdered or RolloutHalted or
-            RolloutSuperseded or RetryOrdered or GateAmended or RolloutExpedited)
+            RolloutSuperseded or RetryOrdered or GateAmended or RolloutExpedited or MembersJoined or FallbackOrdered)
         .Select(Each);
 }

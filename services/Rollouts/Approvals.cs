@@ -17,7 +17,7 @@ internal static class Approvals
         _ => null,
     };
 
-    public static bool MayDecide(Rollout rollout, string by) => rollout.Approval!.Approvers is { Count: 0 } or null || rollout.Approval.Approvers.Any(approver => IsSame(approver, by));
+    public static bool MayDecide(Rollout rollout, string by) => rollout.Approval!.Approvers.Count == 0 || rollout.Approval.Approvers.Any(approver => IsSame(approver, by));
 
     public static Refusal NotListed(Rollout rollout, string by) => new(
         "approval.not_listed", $"{by} is not among the approvers of {rollout.Name}: {string.Join(", ", rollout.Approval!.Approvers)}.", StatusCodes.Status403Forbidden);

@@ -2,6 +2,7 @@ using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
 using Marten;
 using MassTransit;
+using MassTransit.Middleware;
 
 namespace Hotpatch.Rollouts;
 
@@ -88,13 +89,19 @@ public sealed class KeepFleet(IDocumentSession session) : IConsumer<EndpointEnro
     }
 }
 
-/// <summary>One at a time: the messages of an endpoint change one document.</summary>
+/// <summary>One at a time of each endpoint, whose messages change one document: a fleet that enrols sends two for each of its endpoints.</summary>
 public sealed class KeepFleetDefinition : ConsumerDefinition<KeepFleet>
 {
-    public KeepFleetDefinition()
+    private const int Partitions = 16;
+
+    public KeepFleetDefinition() => EndpointName = "rollouts-fleet";
+
+    protected override void ConfigureConsumer(IReceiveEndpointConfigurator endpointConfigurator, IConsumerConfigurator<KeepFleet> consumerConfigurator, IRegistrationContext context)
     {
-        EndpointName = "rollouts-fleet";
-        ConcurrentMessageLimit = 1;
+        var partition = new Partitioner(Partitions, new Murmur3UnsafeHashGenerator());
+        endpointConfigurator.UsePartitioner<EndpointEnrolled>(partition, message => message.Message.EndpointId);
+        endpointConfigurator.UsePartitioner<InventoryReported>(partition, message => message.Message.EndpointId);
+        endpointConfigurator.UsePartitioner<EndpointDecommissioned>(partition, message => message.Message.EndpointId);
     }
 }
 

@@ -46,7 +46,12 @@ public sealed class Ring
 
     /// <summary>Which try an endpoint is at; absent = the first.</summary>
     [JsonIgnore] public Dictionary<Guid, int> Attempts { get; } = [];
+
+    /// <summary>Whose ordinary update stands in the place of the hot patch; after a retry it does no longer.</summary>
     [JsonIgnore] public HashSet<Guid> FellBack { get; } = [];
+
+    /// <summary>Whom the ordinary update was ever ordered for: it is ordered once.</summary>
+    [JsonIgnore] public HashSet<Guid> Updates { get; } = [];
 
     /// <summary>The ring in numbers, as of the last outcome.</summary>
     public RingTally? Numbers { get; set; }
@@ -99,6 +104,7 @@ public sealed class Ring
         foreach (var endpoint in endpoints)
         {
             Outcomes.Remove(endpoint);
+            FellBack.Remove(endpoint);
             Attempts[endpoint] = attempt;
         }
         Recount();
@@ -107,6 +113,7 @@ public sealed class Ring
     internal void FallBack(Guid endpoint)
     {
         FellBack.Add(endpoint);
+        Updates.Add(endpoint);
         Outcomes.Remove(endpoint);
         Recount();
     }

@@ -88,7 +88,7 @@ public sealed partial class Rollout
         }
         foreach (var outcome in tallied.Outcomes)
         {
-            Fallbacks[outcome.EndpointId] = outcome.Result;
+            Fallbacks[outcome.EndpointId] = outcome;
             if (outcome.Result == OrderResult.Updated) FallbacksUpdated++;
         }
     }

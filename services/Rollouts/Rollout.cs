@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Hotpatch.Contracts;
-using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 
@@ -76,7 +75,7 @@ public sealed partial class Rollout
     [JsonIgnore] public IReadOnlyList<Guid> RollbackScope { get; private set; } = [];
 
     /// <summary>Endpoints the plan left out, which get the ordinary update; null = not ended yet.</summary>
-    [JsonIgnore] public Dictionary<Guid, OrderResult?> Fallbacks { get; } = [];
+    [JsonIgnore] public Dictionary<Guid, EndpointOutcome?> Fallbacks { get; } = [];
 
     public List<LeftOut> LeftOut { get; set; } = [];
     public int FallbacksOrdered { get; set; }

@@ -33,7 +33,7 @@ public sealed class RolloutView
         StartAt = Rollout.StartAt,
         LeftOut = Rollout.LeftOut,
         FallbacksOrdered = Rollout.FallbacksOrdered,
-        FallbacksUpdated = Rollout.FallbacksUpdated,
+        FallbacksUpdated = Rollout.FallbacksUpdated + Rollout.Rings.Sum(ring => ring.Numbers?.Updated ?? 0),
     };
 
     private RingDetails Describe(Ring ring, int index) => new(

@@ -33,7 +33,7 @@ public static class StartRollout
     {
         { IsUnderWay: true } => Decision.Nothing,
         { HasEnded: true } => Decision.Refuse("rollout.ended", $"Rollout {rollout.Name} has ended ({rollout.PhaseInWords}). Plan a new one."),
-        { IsApproved: false } => Decision.Refuse("approval.missing", $"Rollout {rollout.Name} needs {rollout.Approval!.Needed} approvals and has {rollout.Approvals.Count}. Somebody other than {rollout.PlannedBy} approves it with 'hotpatch rollout approve {rollout.Name}'."),
+        { IsApproved: false } => Decision.Refuse("approval.missing", $"Rollout {rollout.Name} has {rollout.Approvals.Count} of {rollout.Approval!.Needed} approvals needed. Somebody other than {rollout.PlannedBy} approves it with 'hotpatch rollout approve {rollout.Name}'."),
         _ when patch is { Revoked: true } => Decision.Refuse("patch.revoked", $"Patch {rollout.PatchName} was revoked; plan a rollout of its successor."),
         _ when patch is { Blocked: true } => Decision.Refuse("patch.blocked", $"Patch {rollout.PatchName} is blocked. 'hotpatch patch get {rollout.PatchName}' says why; unblock it first."),
         _ when rival is not null => Decision.Refuse("rollout.patch_busy", $"Rollout {rival} has the same patch under way. Let it end, or halt it first."),

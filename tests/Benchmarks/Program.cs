@@ -16,7 +16,12 @@ const string Usage =
     hotpatch-benchmarks rollout [--agents 100,1000,10000] [--rollouts N] [--stops N] [--json FILE]: rollouts over simulated fleets, on a
     PostgreSQL and a RabbitMQ of its own. Needs no root where infra/local can start them without.
 
+    hotpatch-benchmarks ansible [HOSTS]: the same rings over as many hosts by Ansible (infra/local/packages.sh debian ansible-core) and by the
+    services with simulated agents, side by side. Needs root, which dpkg asks for.
+
     hotpatch-benchmarks ingest [ENDPOINTS]: how many reports a second the Gateway stores. Needs HOTPATCH_TEST_PG.
+
+    hotpatch-benchmarks sessions [COUNT]: what connected agents cost the Gateway, and how soon they are answered. Needs HOTPATCH_TEST_PG.
 
     A tool that is not there is left out.
     """;
@@ -26,6 +31,17 @@ if (args is ["ingest", .. var counts])
     await new IngestRate(counts.Length > 0 ? int.Parse(counts[0], CultureInfo.InvariantCulture) : 2000, rounds: 5).Print();
     return 0;
 }
+if (args is ["sessions", .. var connected])
+{
+    await new SessionCost(connected.Length > 0 ? int.Parse(connected[0], CultureInfo.InvariantCulture) : 1000).Print();
+    return 0;
+}
+if (args is ["agents-of", var url])
+{
+    await new SessionLoad(url).Run();
+    return 0;
+}
+if (args is ["ansible", .. var hosts]) return await AnsibleBenchmark.Run(hosts.Length > 0 ? int.Parse(hosts[0], CultureInfo.InvariantCulture) : 200);
 if (args is ["rollout", .. var asked])
 {
     string? Value(string option) => Array.IndexOf(asked, option) is var at and >= 0 && at + 1 < asked.Length ? asked[at + 1] : null;

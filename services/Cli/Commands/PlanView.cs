@@ -113,7 +113,7 @@ internal static class PlanView
         if (terms is null) return "";
         List<string> parts = [];
         if (terms.Limits is { } limits) parts.Add(Sentence(limits));
-        if (terms.Approval is { } rule) parts.Add($"{rule.Needed} approvals{(rule.Approvers.Count > 0 ? $" of {string.Join(", ", rule.Approvers)}" : "")}");
+        if (terms.Approval is { } rule) parts.Add($"approved by {rule.Needed}{(rule.Approvers.Count > 0 ? $" of {string.Join(", ", rule.Approvers)}" : "")}");
         if (terms.Windows is { Count: > 0 } windows) parts.Add($"windows {string.Join(", ", windows.Select(window => window.Name))}");
         if (terms.Orders?.ProbeSeconds is { } probes) parts.Add($"probed after {string.Join(", ", probes)} s{(terms.Orders.RollBackOnRegression ? ", taken out by the agent on a regression" : "")}");
         if (terms.Dynamic) parts.Add("late joiners enter the last ring");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Hotpatch.Client;
 using Hotpatch.Contracts.Api;
-using Hotpatch.Contracts.Rollouts;
 using Spectre.Console;
 
 namespace Hotpatch.Cli.Commands;

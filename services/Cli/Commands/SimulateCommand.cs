@@ -68,7 +68,7 @@ internal static class SimulateCommand
         if (buckets.Count == 0) return;
         Output.Out.MarkupLine($"\n[grey]{title}[/]");
         var most = buckets.Max(bucket => bucket.Runs);
-        foreach (var bucket in buckets) Output.Out.MarkupLine($"{Output.Text(unit(bucket.To)),14}  {new string('#', (int)Math.Ceiling((double)bucket.Runs * BarWidth / most)),-BarWidth}  {Output.Number(bucket.Runs)}");
+        foreach (var bucket in buckets) Output.Out.MarkupLine($"{"from " + Output.Text(unit(bucket.From)),19}  {new string('#', (int)Math.Ceiling((double)bucket.Runs * BarWidth / most)),-BarWidth}  {Output.Number(bucket.Runs)}");
     }
 
     private static string Spread(Spread spread, Func<double, string> unit) => $"{unit(spread.P50)} (p5 {unit(spread.P5)}, p95 {unit(spread.P95)})";

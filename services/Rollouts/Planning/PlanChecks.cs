@@ -83,12 +83,12 @@ public static partial class PlanChecks
     private static IEnumerable<Refusal> Approval(ApprovalRule? approval)
     {
         if (approval is null) yield break;
-        var approvers = approval.Approvers ?? [];
+        var approvers = approval.Approvers;
         if (approval.Needed is < 1 or > 20) yield return Rule("rollout.approval", "The number of approvals needed must be between 1 and 20; leave the rule out when none is.");
         if (approvers.Count > ListMax || approvers.Any(string.IsNullOrWhiteSpace) || approvers.Distinct(StringComparer.Ordinal).Count() != approvers.Count)
             yield return Rule("rollout.approval", $"Approvers are at most {ListMax} different names; an empty list means anybody but the planner.");
         else if (approvers.Count > 0 && approvers.Count < approval.Needed)
-            yield return Rule("rollout.approval", $"{approval.Needed} approvals are needed and only {approvers.Count} people may give them; name more, or none for anybody but the planner.");
+            yield return Rule("rollout.approval", $"The approvals needed are {approval.Needed}, and only {approvers.Count} people may give them; name more, or none for anybody but the planner.");
     }
 
     private static IEnumerable<Refusal> Windows(IReadOnlyList<Window?>? windows)

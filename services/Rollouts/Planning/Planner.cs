@@ -79,7 +79,7 @@ public static class Planner
     {
         Limits = request.Limits,
         Orders = request.ProbeSeconds is null && !request.RollBackOnRegression ? null : new OrderTerms(request.ProbeSeconds, request.RollBackOnRegression),
-        Approval = request.Approval is { } rule ? rule with { Approvers = rule.Approvers ?? [] } : null,
+        Approval = request.Approval,
         Windows = request.Windows,
         Dynamic = request.Dynamic,
         Shadow = request.Shadow is null ? null : GateChecks.Merge(gate, request.Shadow),
@@ -98,7 +98,7 @@ public static class Planner
             yield return $"Ring {empty.Name} has no members and is left out.";
         if (plan.Rings.Count == 0) yield return "Nobody is in the plan: the rollout completes when it starts.";
         if (plan.Terms!.Limits != asked.Limits) yield return $"Policy version {plan.Terms.PolicyVersion} sets stricter limits than the plan; they hold.";
-        if (plan.Terms.Approval != asked.Approval) yield return $"Policy version {plan.Terms.PolicyVersion} asks for {plan.Terms.Approval!.Needed} approvals.";
+        if (plan.Terms.Approval != asked.Approval) yield return $"Policy version {plan.Terms.PolicyVersion} asks for approval by {plan.Terms.Approval!.Needed}.";
         if (plan.Terms.Windows?.Count > (asked.Windows?.Count ?? 0)) yield return $"Policy version {plan.Terms.PolicyVersion} adds its windows to the plan's.";
     }
 }

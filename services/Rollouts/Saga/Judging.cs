@@ -48,7 +48,7 @@ public static class Judging
             var fresh = Fresh(page.Outcomes.Where(order => ring.Members.Contains(order.EndpointId) && IsSaid(order) && IsOfThisTry(rollout, ring, order) && IsNewer(ring, order)), ring.AttemptOf);
             if (fresh.Count > 0) yield return new OutcomesTallied(rollout.Id, index, fresh, now);
         }
-        var updates = Fresh(page.Outcomes.Where(order => order.Kind == Contracts.OrderKind.Update && rollout.Fallbacks.TryGetValue(order.EndpointId, out var known) && known != order.Result), _ => 1);
+        var updates = Fresh(page.Outcomes.Where(order => order.Kind == Contracts.OrderKind.Update && rollout.Fallbacks.TryGetValue(order.EndpointId, out var known) && !(known?.AgentSequence >= order.AgentSequence)), _ => 1);
         if (updates.Count > 0) yield return new OutcomesTallied(rollout.Id, -1, updates, now);
     }
 
@@ -114,8 +114,9 @@ public static class Judging
     // After a retry, or an ordinary update in its place, news of the earlier try is history.
     private static bool IsOfThisTry(Rollout rollout, Ring ring, OrderCompleted order)
     {
-        if (order.Kind != Contracts.OrderKind.Apply) return true;
-        if (ring.FellBack.Contains(order.EndpointId)) return false;
+        if (order.Kind == Contracts.OrderKind.RollBack) return true;
+        var updates = ring.FellBack.Contains(order.EndpointId);
+        if (updates || order.Kind == Contracts.OrderKind.Update) return updates && order.Kind == Contracts.OrderKind.Update;
         var attempt = ring.AttemptOf(order.EndpointId);
         return attempt == 1 || order.OrderId == Contracts.StableId.Order(rollout.Id, order.EndpointId, order.Kind, attempt);
     }

@@ -85,11 +85,12 @@ public static class NextStep
         return [Opened(rollout, rollout.CurrentRing + 1, now), .. LeftOutFallBack(rollout, now)];
     }
 
-    // Endpoints that refused, where there is an ordinary update: no failure of the patch, and not the end of the endpoint's way.
+    // Endpoints that refused, where there is an ordinary update: no failure of the patch, and not the end of the endpoint's way. Who refuses
+    // again, tried again after its update had failed, has failed.
     private static FallbackOrdered? FallingBack(Rollout rollout, DateTimeOffset now)
     {
         if (rollout.Terms is not { Fallback: true, FallbackUpdate: { } update } || rollout.OpenRing is not { } ring) return null;
-        var refused = ring.Outcomes.Values.Where(outcome => outcome.Result == OrderResult.Refused && !ring.FellBack.Contains(outcome.EndpointId)).Select(outcome => outcome.EndpointId).ToList();
+        var refused = ring.Outcomes.Values.Where(outcome => outcome.Result == OrderResult.Refused && !ring.Updates.Contains(outcome.EndpointId)).Select(outcome => outcome.EndpointId).ToList();
         return refused.Count == 0 ? null : FallBack(rollout, refused, update, "refused", now);
     }
 

@@ -34,7 +34,7 @@ public static class Simulator
             Percentiles(results.Select(result => result.Seconds))!, Percentiles(stopped.Select(result => (double)result.Touched)), Percentiles(stopped.Select(result => (double)result.Failed)),
             rate, tolerated, rate <= tolerated ? Share(stopped.Count) : null, CanarySize.Smallest(prepared.Rings[0].Gate, rate),
             [.. prepared.Rings.Select((ring, index) => Ring(ring, index, results))],
-            Histogram(results.Select(result => result.Seconds)), Histogram(stopped.Select(result => (double)result.Touched)), [.. Notes(plan, prepared)]);
+            Histogram(results.Select(result => result.Seconds)), Histogram(stopped.Select(result => (double)result.Touched), whole: true), [.. Notes(plan, prepared)]);
     }
 
     private static RingSimulation Ring(SimulatedRing ring, int index, RunResult[] results)
@@ -61,15 +61,16 @@ public static class Simulator
         return sorted.Length == 0 ? null : new Spread(At(0.05), At(0.5), At(0.95));
     }
 
-    private static HistogramBucket[] Histogram(IEnumerable<double> values)
+    private static HistogramBucket[] Histogram(IEnumerable<double> values, bool whole = false)
     {
         var all = values.ToArray();
         if (all.Length == 0) return [];
         double low = all.Min(), high = all.Max();
         if (high - low < 1e-9) return [new HistogramBucket(low, high, all.Length)];
-        var width = (high - low) / Buckets;
-        var counts = new int[Buckets];
-        foreach (var value in all) counts[Math.Min(Buckets - 1, (int)((value - low) / width))]++;
+        // Endpoints come whole: no bucket lies between two of them.
+        var width = whole ? Math.Ceiling((high - low + 1) / Buckets) : (high - low) / Buckets;
+        var counts = new int[whole ? (int)((high - low) / width) + 1 : Buckets];
+        foreach (var value in all) counts[Math.Min(counts.Length - 1, (int)((value - low) / width))]++;
         return [.. counts.Select((count, index) => new HistogramBucket(low + (index * width), low + ((index + 1) * width), count))];
     }
 

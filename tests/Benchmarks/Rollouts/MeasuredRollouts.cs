@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Hotpatch.Cli.Simulation;
 using Hotpatch.Client;
 using Hotpatch.Contracts.Api;
-using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
 
 namespace Hotpatch.Tests.Benchmarks.Rollouts;
@@ -10,16 +9,24 @@ namespace Hotpatch.Tests.Benchmarks.Rollouts;
 /// <summary>A rollout through canary, early and rest, and what became of it.</summary>
 /// <param name="GateMilliseconds">For each ring: from its last outcome stored to the passing verdict stored.</param>
 /// <param name="SecondsTo90">From the start, asked for, to the apply of the last endpoint of nine tenths.</param>
+/// <param name="SecondsToAll">To the apply of the last endpoint.</param>
 /// <param name="FormulaSeconds">The same by arithmetic: time at the permit limit, bake and gate, ring after ring.</param>
-internal sealed record MeasuredRollout(IReadOnlyList<double> GateMilliseconds, double SecondsTo90, double FormulaSeconds, bool Completed);
+internal sealed record MeasuredRollout(IReadOnlyList<double> GateMilliseconds, double SecondsTo90, double SecondsToAll, double FormulaSeconds, bool Completed);
 
 /// <param name="Milliseconds">From the pause stored to the last begin of any agent; 0 when none came after it.</param>
 /// <param name="FromAsking">The same from the moment the command was sent.</param>
+/// <param name="ToClosing">From the pause stored to the gateway's gate closed.</param>
 /// <param name="BegunAfter">Endpoints that began after the pause was stored.</param>
-/// <param name="InFlight">Endpoints that held a permit at that instant and had not begun.</param>
-internal sealed record MeasuredStop(double Milliseconds, double FromAsking, int BegunAfter, int InFlight)
+/// <param name="InFlight">Endpoints that held a slot at that instant: permitted, not ended.</param>
+/// <param name="BegunAfterClosing">Endpoints that began after the gate was closed.</param>
+/// <param name="PermittedAtClosing">Endpoints that held a permit then and had not begun.</param>
+internal sealed record MeasuredStop(double Milliseconds, double FromAsking, double ToClosing, int BegunAfter, int InFlight, int BegunAfterClosing, int PermittedAtClosing)
 {
+    /// <summary>Beyond what was in flight when a person had stopped it.</summary>
     public int Overshoot => BegunAfter - InFlight;
+
+    /// <summary>Beyond the permits that were out when the gate closed: never above 0, whatever the load.</summary>
+    public int BeyondPermits => BegunAfterClosing - PermittedAtClosing;
 }
 
 /// <summary>Plans, starts and stops rollouts over the fleet that is connected, through the API, and measures them by the fleet's books and the store.</summary>
@@ -39,21 +46,23 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
     {
         var rollout = await Plan(InFlight, new RingRequest("canary", "1%"), new RingRequest("early", "10%"), new RingRequest("rest", "rest"));
         var asked = Stopwatch.GetTimestamp();
-        await Client.CommandRollout(rollout.Name, "start", Because, null, CancellationToken.None);
+        await Client.CommandRollout(rollout.Name, "start", new RolloutOrder(Because), null, CancellationToken.None);
         var end = await Ended(rollout.Name);
         var applied = Deeds(rollout.Id).Where(deed => deed.AppliedAt > 0).Select(deed => deed.AppliedAt).Order().ToList();
         var needed = (int)Math.Ceiling(fleet.Links.Count * 0.9);
         var (passes, outcomes) = (await _stored.Passes(rollout.Id), await _stored.Outcomes(rollout.Id));
-        var gates = passes.Select(pass => (pass.Value - rollout.Rings[pass.Key].Endpoints.Max(endpoint => outcomes[endpoint])).TotalMilliseconds).ToList();
-        var formula = Formula([.. rollout.Rings.Select(ring => ring.Endpoints.Count)], rollout.BakeSeconds, gates.Count == 0 ? 0 : gates.Order().ElementAt(gates.Count / 2) / 1000);
-        return new MeasuredRollout(gates, applied.Count < needed ? double.NaN : Stopwatch.GetElapsedTime(asked, applied[needed - 1]).TotalSeconds, formula, end.Phase == "completed");
+        var rings = (await Client.RolloutMembers(rollout.Name, CancellationToken.None)).ToLookup(member => member.Ring, member => member.EndpointId);
+        var gates = passes.Select(pass => (pass.Value - rings[pass.Key].Max(endpoint => outcomes[endpoint])).TotalMilliseconds).ToList();
+        var formula = Formula([.. rollout.Rings.Select(ring => ring.Size)], rollout.BakeSeconds, gates.Count == 0 ? 0 : gates.Order().ElementAt(gates.Count / 2) / 1000);
+        double Until(int count) => applied.Count < count ? double.NaN : Stopwatch.GetElapsedTime(asked, applied[count - 1]).TotalSeconds;
+        return new MeasuredRollout(gates, Until(needed), Until(fleet.Links.Count), formula, end.Phase == "completed");
     }
 
     /// <summary>One rollout of a single ring, paused again and again while it lasts.</summary>
     public async Task<IReadOnlyList<MeasuredStop>> Stops(int inFlight, int most)
     {
         var rollout = await Plan(inFlight, new RingRequest("all", "rest"));
-        await Client.CommandRollout(rollout.Name, "start", Because, null, CancellationToken.None);
+        await Client.CommandRollout(rollout.Name, "start", new RolloutOrder(Because), null, CancellationToken.None);
         var asked = new List<DateTimeOffset>();
         var resumed = new List<DateTimeOffset>();
         var dice = new Random(most);
@@ -63,27 +72,31 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
             await Until(() => Deeds(rollout.Id).Count() > begun || Deeds(rollout.Id).Count() == fleet.Links.Count, "nothing began after the start or a resume");
             await Task.Delay(dice.Next(100, 400));
             if (Deeds(rollout.Id).Count() >= fleet.Links.Count - inFlight) break;       // too little is left to stop
-            asked.Add(DateTimeOffset.UtcNow);
-            await Client.CommandRollout(rollout.Name, "pause", Because, null, CancellationToken.None);
+            asked.Add(TimeProvider.System.GetUtcNow());
+            await Client.CommandRollout(rollout.Name, "pause", new RolloutOrder(Because), null, CancellationToken.None);
             await Quiet(rollout.Id);
-            resumed.Add(DateTimeOffset.UtcNow);
-            await Client.CommandRollout(rollout.Name, "resume", Because, null, CancellationToken.None);
+            resumed.Add(TimeProvider.System.GetUtcNow());
+            await Client.CommandRollout(rollout.Name, "resume", new RolloutOrder(Because), null, CancellationToken.None);
         }
-        await Client.CommandRollout(rollout.Name, "halt", Because, null, CancellationToken.None);
+        await Client.CommandRollout(rollout.Name, "halt", new RolloutOrder(Because), null, CancellationToken.None);
         await Quiet(rollout.Id);
         return await Measure(rollout.Id, asked, resumed);
     }
 
     private async Task<IReadOnlyList<MeasuredStop>> Measure(Guid rollout, List<DateTimeOffset> asked, List<DateTimeOffset> resumed)
     {
-        var (pauses, permits) = (await _stored.Pauses(rollout), await _stored.FirstPermits(rollout));
-        var begun = fleet.Links.SelectMany(link => link.Agent.Deeds.Where(deed => deed.RolloutId == rollout).Select(deed => (link.Agent.Id, deed.BegunTime))).ToDictionary(deed => deed.Id, deed => deed.BegunTime);
+        var (pauses, closings) = (await _stored.Pauses(rollout), await _stored.Closings(rollout));
+        var (permits, outcomes) = (await _stored.FirstPermits(rollout), await _stored.Outcomes(rollout));
+        var begun = fleet.Links.SelectMany(link => link.Agent.DeedsOf(rollout).Select(deed => (link.Agent.Id, deed.BegunTime))).ToDictionary(deed => deed.Id, deed => deed.BegunTime);
+        int Begun(DateTimeOffset after, DateTimeOffset before) => begun.Values.Count(time => time > after && time < before);
+        // Permitted by then, and what ends that not by then.
+        int Held(DateTimeOffset at, IReadOnlyDictionary<Guid, DateTimeOffset> ends) => permits.Count(permit => permit.Value <= at && !(ends.TryGetValue(permit.Key, out var end) && end <= at));
         return [.. asked.Select((at, index) =>
         {
-            var stored = pauses[index];
-            var after = begun.Values.Where(time => time > stored && time < resumed[index]).ToList();
-            var held = permits.Count(permit => permit.Value <= stored && !(begun.TryGetValue(permit.Key, out var time) && time <= stored));
-            return new MeasuredStop(after.Count == 0 ? 0 : (after.Max() - stored).TotalMilliseconds, after.Count == 0 ? 0 : (after.Max() - at).TotalMilliseconds, after.Count, held);
+            var (stored, closed, until) = (pauses[index], closings[index], resumed[index]);
+            var last = begun.Values.Where(time => time > stored && time < until).DefaultIfEmpty(stored).Max();
+            return new MeasuredStop(
+                (last - stored).TotalMilliseconds, (last - at).TotalMilliseconds, (closed - stored).TotalMilliseconds, Begun(stored, until), Held(stored, outcomes), Begun(closed, until), Held(closed, begun));
         })];
     }
 
@@ -121,8 +134,8 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
             {
                 return false;
             }
-            return plan.Rings.Sum(ring => ring.Endpoints.Count) == fleet.Links.Count;
-        }, () => $"the planner knows {plan?.Rings.Sum(ring => ring.Endpoints.Count) ?? 0} of {fleet.Links.Count} endpoints");
+            return plan.Rings.Sum(ring => ring.Size) == fleet.Links.Count;
+        }, () => $"the planner knows {plan?.Rings.Sum(ring => ring.Size) ?? 0} of {fleet.Links.Count} endpoints");
         return await Client.PlanRollout(request, dryRun: false, CancellationToken.None);
     }
 

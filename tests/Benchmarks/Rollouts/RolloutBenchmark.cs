@@ -9,7 +9,7 @@ namespace Hotpatch.Tests.Benchmarks.Rollouts;
 /// <summary>What was measured with one number of agents. Times in milliseconds unless named otherwise.</summary>
 internal sealed record ScaleResult(
     int Agents, double ConnectSeconds, double[] IngestPerSecond, double CopyPerSecond, double PublishEachPerSecond, double PublishPagesPerSecond, double GatewayBytesPerAgent, double SimulatorBytesPerAgent,
-    double[] GateMilliseconds, double[] SecondsTo90, double[] FormulaSeconds, double[] StopMilliseconds, double[] StopFromAskingMilliseconds, int[] BegunAfterStop, int[] Overshoot,
+    double[] GateMilliseconds, double[] SecondsTo90, double[] FormulaSeconds, double[] StopMilliseconds, double[] StopFromAskingMilliseconds, double[] ClosingMilliseconds, int[] BegunAfterStop, int[] Overshoot, int[] BeyondPermits,
     long FactsSent, long FactsLost, long FactsTwice, long DuplicatesSent, long BegunAfterFence, IReadOnlyList<string> Differences);
 
 /// <summary>
@@ -18,6 +18,8 @@ internal sealed record ScaleResult(
 /// </summary>
 internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
 {
+    private static readonly JsonSerializerOptions ForFile = new(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
     private const int FloodRounds = 3, StopShare = 25, ReadingsMax = 2;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
@@ -33,20 +35,24 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         }
         Print(results);
         Console.WriteLine($"{watch.Elapsed.TotalMinutes:0.0} minutes; {Environment.ProcessorCount} CPUs shared by the simulated agents, the services in one process, PostgreSQL and RabbitMQ.");
-        if (json is not null) await File.WriteAllTextAsync(json, JsonSerializer.Serialize(results, new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals }));
-        return results.TrueForAll(result => result.FactsLost == 0 && result.FactsTwice == 0 && result.BegunAfterFence == 0 && result.Differences.Count == 0) ? 0 : 1;
+        if (json is not null) await File.WriteAllTextAsync(json, JsonSerializer.Serialize(results, ForFile));
+        return results.TrueForAll(result => result.FactsLost == 0 && result.FactsTwice == 0 && result.BegunAfterFence == 0 && result.BeyondPermits.Max() <= 0 && result.Differences.Count == 0) ? 0 : 1;
     }
+
+    /// <summary>The label expression of a fleet of this size: fleets of other sizes may be enrolled beside it.</summary>
+    public static string Target(int agents) => $"fleet=f{agents}";
+
+    public static SimulationOptions Fleet(PrivateServices services, int agents) => new()
+    {
+        Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
+        Labels = [LabelTemplate.Parse(Target(agents)), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)),
+        ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
+    };
 
     private async Task<ScaleResult> Measure(PrivateServices services, int agents)
     {
-        var target = $"fleet=f{agents}";
-        var options = new SimulationOptions
-        {
-            Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
-            Labels = [LabelTemplate.Parse(target), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)), ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
-        };
         var heap = GC.GetTotalMemory(forceFullCollection: true);
-        await using var fleet = new SimulatedFleet(options, TimeProvider.System);
+        await using var fleet = new SimulatedFleet(Fleet(services, agents), TimeProvider.System);
         await fleet.Enrol(CancellationToken.None);
         var resident = await Settled(services);
         var connecting = Stopwatch.StartNew();
@@ -56,7 +62,7 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         var (gatewayBytes, simulatorBytes) = (await Settled(services) - resident, GC.GetTotalMemory(forceFullCollection: true) - heap);
         Say($"{agents} agents connected after {connected:0.0} s");
 
-        var measured = new MeasuredRollouts(services, fleet, target);
+        var measured = new MeasuredRollouts(services, fleet, Target(agents));
         var carried = new List<MeasuredRollout>();
         for (var i = 0; i < rollouts; i++) carried.Add(await measured.Run());
         if (carried.Exists(rollout => !rollout.Completed)) throw new InvalidOperationException("A rollout did not complete; what it would be measured by is not there.");
@@ -64,6 +70,9 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         var stopped = new List<MeasuredStop>();
         for (var i = 0; i < ReadingsMax * 3 && stopped.Count < stops; i++) stopped.AddRange(await measured.Stops(Math.Clamp(agents / StopShare, 4, 200), stops - stopped.Count));
         Say($"{stopped.Count} stops measured");
+
+        var differences = await Verification.Compare(fleet, services.Client, CancellationToken.None);
+        Say($"{differences.Count} differences between the fleet's books and the gateway's");
 
         var flood = new OutcomeFlood(fleet);
         var (ingest, copy, each, pages) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
@@ -78,11 +87,11 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         Say("ingest measured");
         var sent = fleet.Links.Sum(link => link.Agent.Last);
         var (stored, twice) = await new StoredEvents(services.Store).Reported(fleet.Links.Select(link => link.Agent.Id));
-        var differences = await Verification.Compare(fleet, services.Client, CancellationToken.None);
         return new ScaleResult(
             agents, connected, [.. ingest], Median(copy), Median(each), Median(pages), gatewayBytes / (double)agents, simulatorBytes / (double)agents,
             [.. carried.SelectMany(rollout => rollout.GateMilliseconds)], [.. carried.Select(rollout => rollout.SecondsTo90)], [.. carried.Select(rollout => rollout.FormulaSeconds)],
-            [.. stopped.Select(stop => stop.Milliseconds)], [.. stopped.Select(stop => stop.FromAsking)], [.. stopped.Select(stop => stop.BegunAfter)], [.. stopped.Select(stop => stop.Overshoot)],
+            [.. stopped.Select(stop => stop.Milliseconds)], [.. stopped.Select(stop => stop.FromAsking)], [.. stopped.Select(stop => stop.ToClosing)],
+            [.. stopped.Select(stop => stop.BegunAfter)], [.. stopped.Select(stop => stop.Overshoot)], [.. stopped.Select(stop => stop.BeyondPermits)],
             sent, sent - (stored - twice), twice, fleet.Counters.DuplicatesSent, fleet.Counters.BegunAfterFence, differences);
     }
 
@@ -99,7 +108,9 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         Row("pause stored -> last begin, ms, p50 / p99 (n)", result => $"{At(result.StopMilliseconds, 0.5):N0} / {At(result.StopMilliseconds, 0.99):N0} ({result.StopMilliseconds.Length})");
         Row("  from the command sent, ms, p99", result => $"{At(result.StopFromAskingMilliseconds, 0.99):N0}");
         Row("begun after a pause, median / worst", result => $"{Median([.. result.BegunAfterStop.Select(count => (double)count)]):N0} / {result.BegunAfterStop.Max()}");
-        Row("overshoot beyond permits in flight, worst", result => $"{result.Overshoot.Max()}");
+        Row("  less those in flight when it was stored, worst", result => $"{result.Overshoot.Max()}");
+        Row("pause stored -> gate closed, ms, p50 / p99", result => $"{At(result.ClosingMilliseconds, 0.5):N0} / {At(result.ClosingMilliseconds, 0.99):N0}");
+        Row("overshoot beyond permits out then, worst (0 or less)", result => $"{result.BeyondPermits.Max()}");
         Row("start -> 90 % patched, s, median (least-most)", result => $"{Median(result.SecondsTo90):F1} ({result.SecondsTo90.Min():F1}-{result.SecondsTo90.Max():F1})");
         Row("  x formula", result => $"{Median(result.SecondsTo90) / Median(result.FormulaSeconds):F2}");
         Row("connected agents, s", result => $"{result.ConnectSeconds:F1}");

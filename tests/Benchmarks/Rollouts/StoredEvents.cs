@@ -9,7 +9,7 @@ internal sealed class StoredEvents(NpgsqlDataSource store)
     public async Task<IReadOnlyDictionary<int, DateTimeOffset>> Passes(Guid rollout)
     {
         await using var command = store.CreateCommand(
-            "select (data->>'ring')::int, min(timestamp) from mt_events where stream_id = $1 and type = 'gate_evaluated' and data->>'verdict' = 'pass' group by 1");
+            "select (data->>'ring')::int, min(timestamp) from mt_events where stream_id = $1 and type = 'gate_evaluated' and lower(data->>'verdict') = 'pass' group by 1");
         command.Parameters.Add(new NpgsqlParameter { Value = rollout });
         return await Read(command, reader => (reader.GetInt32(0), reader.GetFieldValue<DateTimeOffset>(1)));
     }
@@ -29,6 +29,14 @@ internal sealed class StoredEvents(NpgsqlDataSource store)
         await using var command = store.CreateCommand("select version, timestamp from mt_events where stream_id = $1 and type = 'rollout_paused' order by 1");
         command.Parameters.Add(new NpgsqlParameter { Value = rollout });
         return [.. (await Read(command, reader => (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1)))).OrderBy(pause => pause.Key).Select(pause => pause.Value)];
+    }
+
+    /// <summary>When the gateway's gate was closed, each time: from then on no permit is given.</summary>
+    public async Task<IReadOnlyList<DateTimeOffset>> Closings(Guid rollout)
+    {
+        await using var command = store.CreateCommand("select closed_at, min(at) from fleet_news where rollout_id = $1 and closed_at > 0 group by 1");
+        command.Parameters.Add(new NpgsqlParameter { Value = rollout });
+        return [.. (await Read(command, reader => (reader.GetInt32(0), reader.GetFieldValue<DateTimeOffset>(1)))).OrderBy(closing => closing.Key).Select(closing => closing.Value)];
     }
 
     /// <summary>When each endpoint was first given a permit of the rollout.</summary>

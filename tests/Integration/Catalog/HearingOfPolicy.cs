@@ -46,7 +46,7 @@ public sealed class HearingOfPolicy : IAsyncLifetime
         await Settle();
 
         var inForce = await Load();
-        Assert.Equal(["lasting", "lasting", "lasting"], [inForce.Holds.Single().Name, inForce.Waivers.Single().Name, inForce.FreezeWindows.Single().Name]);
+        Assert.Equal(["lasting", "lasting", "lasting"], [inForce.Holds.Single().Name, inForce.Waivers.Single().Name, inForce.Freezes.Single().Name]);
         Assert.Empty((await Load(Noon.AddDays(2))).Waivers);
     }
 

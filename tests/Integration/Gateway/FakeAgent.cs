@@ -60,7 +60,12 @@ internal sealed class FakeAgent(GrpcChannel channel, string name, Dictionary<str
     public Task<Order> AwaitOrder(Func<Order, bool>? condition = null) =>
         Await(message => message.Orders?.Orders_.FirstOrDefault(order => condition?.Invoke(order) ?? true));
 
-    public Task AwaitNoOrders() => Await(_ => _received.LastOrDefault(message => message.Orders is not null) is { Orders.Orders_.Count: 0 } last ? last : null);
+    public Task AwaitNoOrders() => AwaitOrders(orders => orders.Orders_.Count == 0);
+
+    /// <summary>The last orders it was told are such.</summary>
+    public Task<Orders> AwaitOrders(Func<Orders, bool> condition) =>
+        Await(_ => _received.LastOrDefault(message => message.Orders is not null) is { } last && condition(last.Orders) ? last.Orders : null);
+
 
     public async Task<byte[]> AskPermit(string order)
     {

@@ -16,7 +16,8 @@ public sealed class OrdersThatDoNotBegin : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _gateway = await RunningGateway.Start();
+        // A lease is never shorter than a permit lets its holder begin.
+        _gateway = await RunningGateway.Start("--Gateway:PermitSeconds=2");
         await _gateway.Service.Record<OutcomesRecorded>();
         await _gateway.Service.Record<EndpointDecommissioned>();
     }
@@ -30,11 +31,11 @@ public sealed class OrdersThatDoNotBegin : IAsyncLifetime
         await _gateway.Open(_rollout, agents, limits: new PermitLimits(MaxInFlight: 1), leaseSeconds: 1);
         var orders = await Task.WhenAll(agents.Select(agent => agent.AwaitOrder()));
         await agents[0].AwaitPermit(await agents[0].AskPermit(orders[0].OrderId));
-        var second = await agents[1].AskPermit(orders[1].OrderId);
+        await agents[1].AskPermit(orders[1].OrderId);
 
         var outcome = Assert.Single((await _gateway.Service.Await<OutcomesRecorded>(_ => true)).Outcomes);
         Assert.Equal((agents[0].Id, OrderResult.TimedOut, 0L), (outcome.EndpointId, outcome.Result, outcome.AgentSequence));
-        await agents[1].AwaitPermit(second);
+        await agents[1].AwaitPermit(await agents[1].AskPermit(orders[1].OrderId));
         await agents[0].AwaitNoOrders();
 
         await agents[0].Complete(orders[0], OrderResult.Healthy);

@@ -61,8 +61,8 @@ internal sealed class RunningGateway : IAsyncDisposable
         return agents;
     }
 
-    public Task Open(Guid rollout, IEnumerable<FakeAgent> agents, int epoch = 1, PermitLimits? limits = null, int? leaseSeconds = null, int priority = 0, OrderTerms? terms = null, Guid? patch = null) =>
-        Service.Say(new RingOpened(rollout, 0, "all", patch ?? Patch, "fix", "sha256:p", [.. agents.Select(agent => agent.Id)], epoch, Noon) { Limits = limits, LeaseSeconds = leaseSeconds, Priority = priority, Terms = terms });
+    public Task Open(Guid rollout, IEnumerable<FakeAgent> agents, int epoch = 1, PermitLimits? limits = null, int? leaseSeconds = null, int priority = 0, OrderTerms? terms = null, Guid? patch = null, int ring = 0, IReadOnlyList<Window>? windows = null) =>
+        Service.Say(new RingOpened(rollout, ring, "all", patch ?? Patch, "fix", "sha256:p", [.. agents.Select(agent => agent.Id)], epoch, Noon) { Limits = limits, LeaseSeconds = leaseSeconds, Priority = priority, Terms = terms, Windows = windows });
 
     public Task Pause(Guid rollout, int epoch) => Service.Say(new RolloutPaused(rollout, "asked", "test", "anna", epoch, Noon));
 

@@ -1,5 +1,7 @@
+using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
+using Hotpatch.Contracts.Rollouts;
 using Xunit;
 
 namespace Hotpatch.Tests.Integration.Gateway;
@@ -7,6 +9,8 @@ namespace Hotpatch.Tests.Integration.Gateway;
 /// <summary>Two gateways on one database, each with a bus of its own: what one hears, the other learns through the database only.</summary>
 public sealed class SeveralNodes : IAsyncLifetime
 {
+    private static readonly DateTimeOffset At = new(2026, 11, 27, 12, 0, 0, TimeSpan.Zero);
+
     private readonly Guid _rollout = Guid.CreateVersion7();
     private RunningGateway _one = null!, _other = null!;
 
@@ -36,6 +40,20 @@ public sealed class SeveralNodes : IAsyncLifetime
         await away.AskPermit(order.OrderId);
         await FakeAgent.Moment();
         Assert.Single(away.Permits());
+    }
+
+    [Fact]
+    public async Task Tell_each_other_of_blocked_patches_and_of_late_joiners()
+    {
+        var away = await _other.Agent("away");
+        await _one.Open(_rollout, []);
+        await _one.Service.Say(new MembersJoined(_rollout, 0, [away.Id], At));
+        var order = await away.AwaitOrder();
+        await _one.Service.Say(new PatchBlocked(_one.Patch, "sha256:p", "crashes", RollBack: false, "anna", At));
+        await away.AwaitNoOrders();
+        await away.AskPermit(order.OrderId);
+        await FakeAgent.Moment();
+        Assert.Empty(away.Permits());
     }
 
     [Fact]

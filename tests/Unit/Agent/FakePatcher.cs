@@ -43,8 +43,11 @@ internal sealed class FakePatcher
 
     public string Program => Path.Combine(_folder, "patcher");
 
-    public IReadOnlyList<PatcherRequest> Requests(PatcherVerb verb) =>
-        [.. File.ReadLines(Path.Combine(_folder, "requests")).Select(line => JsonSerializer.Deserialize(line, PatcherJson.Default.PatcherRequest)!).Where(request => request.Verb == verb)];
+    /// <summary>All that it was asked, in order.</summary>
+    public IReadOnlyList<PatcherRequest> Requests() =>
+        [.. File.ReadLines(Path.Combine(_folder, "requests")).Select(line => JsonSerializer.Deserialize(line, PatcherJson.Default.PatcherRequest)!)];
+
+    public IReadOnlyList<PatcherRequest> Requests(PatcherVerb verb) => [.. Requests().Where(request => request.Verb == verb)];
 
     public void Answers(PatcherVerb verb, PatcherResult result) => Put(JsonSerializer.Serialize(verb).Trim('"'), result);
 

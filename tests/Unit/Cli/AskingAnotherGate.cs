@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Hotpatch.Cli;
 using Hotpatch.Cli.Commands;
 using Hotpatch.Contracts.Api;
 using Hotpatch.Contracts.Gateway;

@@ -113,7 +113,7 @@ public sealed class GivingPermits
     public void Keeps_each_value_of_a_label_in_its_budget_over_all_rollouts()
     {
         var gate = Gate(new PermitLimits { Budgets = [new DisruptionBudget("zone", 2)] });
-        PermitAsk[] asks = [Ask(labels: ZoneA), Ask(labels: ZoneA), Ask(labels: ZoneB), Ask(labels: [])];
+        PermitAsk[] asks = [Ask(at: Noon.AddSeconds(-1), labels: ZoneA), Ask(labels: ZoneA), Ask(labels: ZoneB), Ask(labels: [])];
         var answers = Decide(asks, gate, held: [Held(rollout: Other)]);
 
         Assert.Equal([null, "budget zone=a", null, null], asks.Select(ask => answers.Single(answer => answer.Ask == ask).Because));

@@ -39,5 +39,35 @@ public sealed class MovingAGate
         Assert.Equal((false, 2, 9, 7), (gate.Open, gate.Epoch, gate.RollbackLimits!.MaxInFlight, gate.Limits!.MaxInFlight));
     }
 
+    [Fact]
+    public void Passes_windows_once_it_was_expedited_whichever_message_came_first()
+    {
+        var ring = Ring(ring: 0, epoch: 1) with { Windows = [new Window("nights", WindowKind.Allow, "2026-11-28T22:00:00", "PT4H", null, "endpoint")] };
+
+        Assert.NotNull(None.WithOpening(ring).Windows);
+        Assert.Null(None.WithOpening(ring).WithHurry().Windows);
+        Assert.Null(None.WithHurry().WithOpening(ring).Windows);
+        Assert.False(None.WithHurry().Open);
+    }
+
+    [Fact]
+    public void Orders_who_joined_its_ring_before_word_of_the_opening_came()
+    {
+        var (early, late, planned) = (new Guid(1, 0, 0, new byte[8]), new Guid(2, 0, 0, new byte[8]), new Guid(3, 0, 0, new byte[8]));
+        var waiting = None.WithJoiners(Joined(ring: 1, early)).WithJoiners(Joined(ring: 1, early)).WithOpening(Ring(ring: 0, epoch: 1));
+        Assert.Null(waiting.OpeningFor(Joined(ring: 1, early)));
+        Assert.Empty(waiting.Named(Ring(ring: 0, epoch: 1)));
+
+        var opening = Ring(ring: 1, epoch: 2) with { Endpoints = [planned] };
+        var opened = waiting.WithOpening(opening);
+
+        Assert.Equal([planned, early], opened.Named(opening));
+        Assert.Equal(opened.Named(opening), opened.WithOpening(opening).Named(opening));        // told again
+        Assert.True(opened.OpeningFor(Joined(ring: 1, late)) is { Ring: 1, Epoch: 2 } after && after.Endpoints.SequenceEqual([late]));
+        Assert.Equal(opened, opened.WithJoiners(Joined(ring: 1, late)));
+    }
+
+    private static MembersJoined Joined(int ring, Guid endpoint) => new(None.Id, ring, [endpoint], DateTimeOffset.UnixEpoch);
+
     private static RingOpened Ring(int ring, int epoch) => new(None.Id, ring, "r", None.Id, "fix", "sha256:p", [], epoch, DateTimeOffset.UnixEpoch) { Limits = new PermitLimits(7), Priority = 4 };
 }

@@ -3,10 +3,13 @@ using Xunit;
 
 namespace Hotpatch.Tests.Unit.Rollouts;
 
-/// <summary>The simulation is worth what it can find: each mistake is planted at one of its seams, and an invariant must notice.</summary>
+/// <summary>
+/// The simulation is worth what it can find: each mistake is planted at one of its seams, and an invariant must notice within the schedules
+/// that <see cref="CarryingAPatchThroughRings"/> plays.
+/// </summary>
 public sealed class FindingPlantedBugs(ITestOutputHelper output)
 {
-    private const int SchedulesMax = 2_000;
+    private const int SchedulesMax = 10_000;
 
     public static TheoryData<Bug> Planted => [.. Enum.GetValues<Bug>().Where(bug => bug != Bug.None)];
 

@@ -169,6 +169,19 @@ public sealed class PlanningWithEverything
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_ordinary_update_of_the_patch_is_in_the_plan_when_it_falls_back(bool fallback)
+    {
+        var (patch, update) = (Patch(), new Hotpatch.Contracts.Gateway.PackageUpdate("fix", "2", ["fix.service"]));
+        patch.Fallback = update;
+
+        var plan = Draft(Simple with { Fallback = fallback }, Of(4), patch: patch).Plan!;
+
+        Assert.Equal(fallback ? update : null, plan.Terms!.FallbackUpdate);
+    }
+
+    [Theory]
     [InlineData(10, null, null, null, null, 6)]
     [InlineData(201, null, null, null, null, 12)]
     [InlineData(100, 10, null, null, null, 60)]

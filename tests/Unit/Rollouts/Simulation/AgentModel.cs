@@ -28,10 +28,10 @@ internal sealed class AgentModel(int index, Guid id, World world)
 
     public Guid Id => id;
     public DateTimeOffset SleepsUntil { get; private set; }
-    public DateTimeOffset OfflineUntil { get; set; }
+    public DateTimeOffset OfflineUntil { get; private set; }
 
     /// <summary>Never heard of again, to the end of the run.</summary>
-    public bool IsDead { get; set; }
+    public bool IsDead { get; private set; }
 
     public int JournalLength => _journal.Count;
     public long AcknowledgedUpTo => _acknowledged;
@@ -61,6 +61,8 @@ internal sealed class AgentModel(int index, Guid id, World world)
             case ToldPermit permit when _asked.TryGetValue(permit.OrderId, out var asked) && asked.Nonce == permit.Nonce && permit.Epoch >= Seen(permit.RolloutId):
                 _permits[permit.OrderId] = (permit.Epoch, permit.LifeSeconds, asked.At);
                 See(permit.RolloutId, permit.Epoch);
+                // With the permit in its hand is the worst moment.
+                if (world.Unlucky(40)) Sleep(world.Random.Next(200));
                 break;
             case Acknowledged acknowledged: _acknowledged = Math.Max(_acknowledged, acknowledged.Sequence); break;
         }
@@ -74,8 +76,21 @@ internal sealed class AgentModel(int index, Guid id, World world)
         else if (_orders.FirstOrDefault(order => !order.Ended && !_ended.Contains(order.OrderId)) is { } next) Approach(next);
     }
 
+    public void Vanish()
+    {
+        IsDead = true;
+        world.Suffers(Fault.AgentGone, $"agent {index}, for good");
+    }
+
+    public void Disconnect(double seconds)
+    {
+        OfflineUntil = world.Now.AddSeconds(seconds);
+        world.Suffers(Fault.AgentOffline, $"agent {index} for {seconds} s");
+    }
+
     public void Sleep(double seconds)
     {
+        world.Suffers(Fault.AgentSleeps, $"agent {index} for {seconds} s");
         SleepsUntil = world.Now.AddSeconds(seconds);
         _sleptSeconds += seconds;
     }
@@ -83,7 +98,7 @@ internal sealed class AgentModel(int index, Guid id, World world)
     /// <summary>The process dies and starts again: what is on disk and in the targets' memory stays. It says hello.</summary>
     public void Crash()
     {
-        world.Trace($"agent {index}: crash");
+        world.Suffers(Fault.AgentDies, $"agent {index}, and starts again");
         (_working, _orders) = (null, []);
         _asked.Clear();
         _permits.Clear();
@@ -115,7 +130,7 @@ internal sealed class AgentModel(int index, Guid id, World world)
         {
             if (!IsOnline || _asked.TryGetValue(order.OrderId, out var asked) && world.Now < asked.At.AddSeconds(AskAgainSeconds)) return;
             _asked[order.OrderId] = (++_nonce, world.Now);
-            if (!world.Faulty(15)) world.Network.Post(Party.Gateway, new PermitAsked(index, order.OrderId, _nonce), world.Now);
+            if (!world.Unlucky(15)) world.Network.Post(Party.Gateway, new PermitAsked(index, order.OrderId, _nonce), world.Now);
             return;
         }
         var age = (world.Now - permit.AskedAt).TotalSeconds - (world.Bug == Bug.StopsThePermitsClockAsleep ? _sleptSeconds : 0);
@@ -147,7 +162,7 @@ internal sealed class AgentModel(int index, Guid id, World world)
                 break;
             case OrderKind.Apply: Complete(order, world.Draw(index, order.OrderId) is OrderResult.Unhealthy ? OrderResult.Unhealthy : OrderResult.Healthy); break;
             case OrderKind.RollBack when _memory.Contains(order.PatchId) && world.Draw(index, order.OrderId) == OrderResult.RollbackFaulted: Complete(order, OrderResult.RollbackFaulted); break;
-            case OrderKind.RollBack when _memory.Remove(order.PatchId):
+            case OrderKind.RollBack when world.Bug == Bug.RecordsARollbackTwice && _appliedBy.Add(order.OrderId) && _memory.Contains(order.PatchId) || _memory.Remove(order.PatchId):
                 Record(sequence => new PatchRolledBack(id, sequence, order.OrderId, order.RolloutId, order.PatchId, World.Digest, Process, "aa", 1, 1, 10, 1, false, world.Now));
                 break;
             case OrderKind.RollBack: Complete(order, OrderResult.RolledBack); break;
@@ -174,7 +189,7 @@ internal sealed class AgentModel(int index, Guid id, World world)
     {
         var from = (int)_acknowledged;
         var count = Math.Min(_journal.Count - from, 1 + world.Random.Next(4));
-        if (!world.Faulty(15)) world.Network.Post(Party.Gateway, new ReportsSent(index, _journal.GetRange(from, count)), world.Now);
+        if (!world.Unlucky(15)) world.Network.Post(Party.Gateway, new ReportsSent(index, _journal.GetRange(from, count)), world.Now);
     }
 
     private int Seen(Guid rollout) => _epochs.GetValueOrDefault(rollout);

@@ -18,6 +18,9 @@ public enum Bug
     LosesTimers,
     RollsBackOnlyWhoReported,
     ResumesAgainstAFreeze,
+    TakesSilenceForConsent,
+    AnnouncesNoLateJoiners,
+    AnnouncesNoFallbacks,
 
     // The Gateway.
     PermitsThroughAClosedGate,
@@ -31,10 +34,13 @@ public enum Bug
     TriesAgainUnderTheSameOrder,
     NeverGivesUpSilentOrders,
     SkipsOutcomesAfterACrash,
+    ForgetsWhoJoinsBeforeTheOpening,
+    TellsATakenBackUpdateAsAHotPatch,
 
     // The agent.
     StopsThePermitsClockAsleep,
     ForgetsFences,
     AppliesAgainAfterACrash,
     NumbersItsJournalAnewAfterACrash,
+    RecordsARollbackTwice,
 }

@@ -62,7 +62,7 @@ internal sealed class GatewayModel(World world)
     {
         switch (message)
         {
-            case RingOpened opened: if (Change(opened.RolloutId, gate => gate.WithOpening(opened), message)) LayOut(opened.Endpoints, endpoint => LayOutOrders.Decide(endpoint, opened, world.Now)); break;
+            case RingOpened opened: if (Change(opened.RolloutId, gate => gate.WithOpening(opened), message)) LayOut(Gates[opened.RolloutId].Named(opened), endpoint => LayOutOrders.Decide(endpoint, opened, world.Now)); break;
             case RetryOrdered retry: LayOut(retry.Endpoints, endpoint => LayOutOrders.Decide(endpoint, world.Bug == Bug.TriesAgainUnderTheSameOrder ? retry with { Attempt = 1 } : retry, world.Now)); break;
             case FallbackOrdered fallback: LayOut(fallback.Endpoints, endpoint => LayOutOrders.Decide(endpoint, fallback, world.Now)); break;
             case MembersJoined joined: Join(joined); break;
@@ -110,7 +110,7 @@ internal sealed class GatewayModel(World world)
         slot.NotAfter = world.Now.AddSeconds(World.PermitSeconds);
         slot.LeaseSeconds = world.Bug == Bug.FreesSlotsBeforeThePermitIsOver ? 20 : PermitRule.LeaseSeconds(gate?.LeaseSeconds ?? World.LeaseSeconds, TimeSpan.FromSeconds(World.PermitSeconds));
         slot.LeaseUntil = world.Now.AddSeconds(slot.LeaseSeconds);
-        world.Trace($"gateway: permit {ask.Kind} agent {waiter.Asked.Agent} epoch {slot.Epoch}");
+        world.Trace($"gateway: permit to {ask.Kind} for agent {waiter.Asked.Agent}, epoch {slot.Epoch}");
         world.Progress++;
         world.Inspector.Granted(slot, fresh);
         world.Network.Post(Party.Agent, new ToldPermit(ask.OrderId, ask.RolloutId, slot.Epoch, waiter.Asked.Nonce, World.PermitSeconds), world.Now, waiter.Asked.Agent);
@@ -139,8 +139,13 @@ internal sealed class GatewayModel(World world)
             _announced += page.Count;
             return;
         }
-        foreach (var announcement in Announce(page)) if (announcement.Message is OutcomesRecorded) publish(announcement.Message);
-        if (crashes) return;
+        var announcements = Announce(page).Select(announcement => announcement.Message).OfType<OutcomesRecorded>().Select(Spoil).ToList();
+        foreach (var announcement in crashes ? announcements.Take(world.Random.Next(announcements.Count + 1)) : announcements) publish(announcement);
+        if (crashes)
+        {
+            world.Suffers(Fault.AnnouncerDies, $"gateway, at {page.Count} facts");
+            return;
+        }
         _announced += page.Count;
         world.Progress++;
     }
@@ -165,8 +170,7 @@ internal sealed class GatewayModel(World world)
 
     private void Join(MembersJoined joined)
     {
-        if (!Gates.TryGetValue(joined.RolloutId, out var gate) || gate.Offer is not { } offer || joined.Ring > gate.Ring) return;
-        var ring = new RingOpened(joined.RolloutId, joined.Ring, "", offer.PatchId, offer.PatchName, offer.Digest, joined.Endpoints, gate.Epoch, joined.At) { Terms = offer.Terms };
+        if (!Change(joined.RolloutId, gate => world.Bug == Bug.ForgetsWhoJoinsBeforeTheOpening ? gate : gate.WithJoiners(joined), joined) || Gates.GetValueOrDefault(joined.RolloutId)?.OpeningFor(joined) is not { } ring) return;
         LayOut(joined.Endpoints, endpoint => LayOutOrders.Decide(endpoint, ring, world.Now));
     }
 
@@ -181,7 +185,7 @@ internal sealed class GatewayModel(World world)
         {
             Gates[rollout] = after;
             world.Progress++;
-            world.Trace($"gateway: gate epoch {after.Epoch} {(after.Open ? "open" : "closed")} by {message.GetType().Name}");
+            world.Trace($"gateway: gate {(after.Open ? "open" : "closed")} at epoch {after.Epoch} by {message.GetType().Name}");
             if (after.Epoch != before.Epoch || after.Open != before.Open) world.Inspector.GateMoved(rollout, before, after);
             if (!after.Open && after.Epoch > before.Epoch && world.Bug != Bug.SendsNoFence)
             {
@@ -194,7 +198,8 @@ internal sealed class GatewayModel(World world)
             world.Inspector.GateTold(rollout, before, after);
             foreach (var endpoint in Endpoints.Values.Where(endpoint => endpoint.Orders.Values.Any(order => order.RolloutId == rollout && order.IsOpen))) Push(endpoint.Id);
         }
-        if (!world.Faulty(25)) return true;
+        if (!world.Unlucky(25)) return true;
+        world.Suffers(Fault.GatewayDies, $"over {message.GetType().Name}");
         world.Network.Post(Party.Gateway, message, world.Now);
         return false;
     }
@@ -204,6 +209,7 @@ internal sealed class GatewayModel(World world)
         if (_blocks.TryGetValue(patch, out var standing) && standing.At >= at) return;
         _blocks[patch] = (blocked, at);
         if (blocked) world.Inspector.BlockSeen(patch);
+        world.Trace($"gateway: the patch is {(blocked ? "blocked" : "free")}");
         world.Progress++;
         foreach (var endpoint in Endpoints.Keys) Push(endpoint);
     }
@@ -249,18 +255,22 @@ internal sealed class GatewayModel(World world)
         Streams[endpoint.Id].Add(fact);
         _log.Add(StoredFacts.Wrap(fact, _log.Count + 1));
         world.Progress++;
-        if (fact is not EndpointEnrolled) world.Trace($"gateway: {fact.GetType().Name} agent {world.IndexOf(endpoint.Id)} {(fact as OrderCompleted)?.Result} seq {(fact as OrderCompleted)?.AgentSequence}");
+        if (fact is not EndpointEnrolled) world.Trace($"gateway: {Story.Of(fact)}, agent {world.IndexOf(endpoint.Id)}");
         world.Inspector.Stored(endpoint.Id, fact);
     }
 
-    /// <summary>The endpoint's whole desired state, less what may not begin: the rule of the product's CurrentOrders.</summary>
+    /// <summary>The endpoint's whole desired state, less what may not begin.</summary>
     private void Push(Guid id)
     {
         var orders = Endpoints[id].Orders.Values
-            .Where(order => order.Kind == OrderKind.RollBack || !IsBlocked(order.PatchId) && order.IsDesired && (!order.IsOpen || Gates.GetValueOrDefault(order.RolloutId) is { Open: true }))
+            .Where(order => CurrentOrders.MayBeSent(order, Gates.GetValueOrDefault(order.RolloutId), IsBlocked(order.PatchId)))
             .Select(order => new ToldOrder(order.OrderId, order.Kind, order.RolloutId, order.PatchId, Math.Max(order.Epoch, order.IsOpen ? Gates.GetValueOrDefault(order.RolloutId)?.Epoch ?? 0 : 0), !order.IsOpen));
         world.Network.Post(Party.Agent, new ToldOrders([.. orders]), world.Now, world.IndexOf(id));
     }
+
+    private OutcomesRecorded Spoil(OutcomesRecorded page) => world.Bug != Bug.TellsATakenBackUpdateAsAHotPatch
+        ? page
+        : page with { Outcomes = [.. page.Outcomes.Select(outcome => outcome.Result == OrderResult.Cancelled ? outcome with { Kind = OrderKind.Apply } : outcome)] };
 
     private RolloutGate Spoil(RolloutGate gate) => world.Bug switch
     {

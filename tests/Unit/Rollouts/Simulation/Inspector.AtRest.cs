@@ -62,6 +62,7 @@ internal sealed partial class Inspector
                 case RingOpened opened: foreach (var endpoint in opened.Endpoints) LaidOut(log, endpoint, StableId.Order(log.Id, endpoint, OrderKind.Apply, 1), opened); break;
                 case RetryOrdered retry: foreach (var endpoint in retry.Endpoints) LaidOut(log, endpoint, StableId.Order(log.Id, endpoint, OrderKind.Apply, retry.Attempt), retry); break;
                 case MembersJoined joined when log.Rollout.CurrentRing >= joined.Ring: foreach (var endpoint in joined.Endpoints) LaidOut(log, endpoint, StableId.Order(log.Id, endpoint, OrderKind.Apply, 1), joined); break;
+                case FallbackOrdered update: foreach (var endpoint in update.Endpoints) LaidOut(log, endpoint, StableId.Order(log.Id, endpoint, OrderKind.Update, 1), update); break;
                 case RollbackOrdered back: foreach (var endpoint in back.Endpoints) LaidOut(log, endpoint, Guid.Empty, back); break;
             }
         }
@@ -80,7 +81,7 @@ internal sealed partial class Inspector
             PatchOffered it when it.RolloutId == log.Id => (it.OrderId, it.Epoch, OrderKind.Apply), PatchWithdrawn it when it.RolloutId == log.Id => (it.OrderId, it.Epoch, OrderKind.RollBack),
             FallbackOffered it when it.RolloutId == log.Id => (it.OrderId, it.Epoch, OrderKind.Update), _ => default((Guid, int, OrderKind)),
         });
-        var epoch = EpochOf(because) ?? 0;
+        var epoch = because is FallbackOrdered update ? update.Epoch : EpochOf(because) ?? 0;
         Hold("10", orders.Any(each => each.Item1 != default && (each.Item1 == order || each.Item2 > epoch || each.Item3 == OrderKind.RollBack)), $"{because.GetType().Name} names agent {world.IndexOf(id)}, and no order was laid out for it");
     }
 
@@ -89,9 +90,9 @@ internal sealed partial class Inspector
     {
         foreach (var ring in log.Rollout.Rings)
         {
-            foreach (var endpoint in ring.Endpoints.Where(endpoint => !ring.FellBack.Contains(endpoint)))
+            foreach (var endpoint in ring.Endpoints)
             {
-                var own = _ofOrder.GetValueOrDefault(StableId.Order(log.Id, endpoint, OrderKind.Apply, ring.Attempts.GetValueOrDefault(endpoint, 1)))?.MaxBy(outcome => outcome.AgentSequence);
+                var own = ring.FellBack.Contains(endpoint) ? Own(log, endpoint, OrderKind.Update, 1) : Own(log, endpoint, OrderKind.Apply, ring.Attempts.GetValueOrDefault(endpoint, 1));
                 var counted = ring.Outcomes.GetValueOrDefault(endpoint);
                 Hold("6", own?.Result == counted?.Result, $"agent {world.IndexOf(endpoint)} came to {own?.Result}, and ring {ring.Name} counts {counted?.Result}");
                 var back = _ofOrder.Values.SelectMany(all => all).Where(outcome => outcome.Kind == OrderKind.RollBack && outcome.RolloutId == log.Id && outcome.EndpointId == endpoint && outcome.Result != OrderResult.TimedOut).MaxBy(outcome => outcome.AgentSequence);
@@ -99,7 +100,17 @@ internal sealed partial class Inspector
                 Hold("6", back is null || back.Result == countedBack?.Result, $"agent {world.IndexOf(endpoint)}'s rollback came to {back?.Result}, and ring {ring.Name} counts {countedBack?.Result}");
             }
         }
+        foreach (var (endpoint, counted) in log.Rollout.Fallbacks)
+        {
+            var own = Own(log, endpoint, OrderKind.Update, 1)?.Result;
+            Hold("6", own == counted?.Result, $"agent {world.IndexOf(endpoint)}, left out by the plan, came to {own}, and the rollout counts {counted?.Result}");
+        }
+        var updated = log.Rollout.Fallbacks.Values.Count(counted => counted?.Result == OrderResult.Updated);
+        Hold("6", log.Rollout.FallbacksUpdated == updated, $"{updated} outside of the rings were updated, and {log.Rollout.FallbacksUpdated} are counted");
     }
+
+    private OrderCompleted? Own(RolloutLog log, Guid endpoint, OrderKind kind, int attempt) =>
+        _ofOrder.GetValueOrDefault(StableId.Order(log.Id, endpoint, kind, attempt))?.MaxBy(outcome => outcome.AgentSequence);
 
     private void OwnStream(AgentModel agent)
     {

@@ -3,6 +3,7 @@ using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Gateway;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Metrics;
 
 namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
 
@@ -16,7 +17,7 @@ internal sealed partial class Inspector(World world)
     private readonly Dictionary<(Guid Endpoint, long Sequence), OrderCompleted> _outcomes = [];
     private readonly Dictionary<Guid, List<OrderCompleted>> _ofOrder = [];
     private readonly HashSet<(Guid Rollout, Guid Endpoint, long Sequence, OrderResult Result, int Attempt)> _counted = [];
-    private readonly HashSet<(Guid, Guid)> _applied = [];
+    private readonly HashSet<(Guid Endpoint, Guid Order)> _applied = [];
     private readonly Dictionary<int, long> _journals = [];
     private readonly Dictionary<Guid, int> _epochs = [];
 
@@ -64,6 +65,8 @@ internal sealed partial class Inspector(World world)
     public void Granted(GatewayModel.Slot slot, bool fresh)
     {
         var ask = slot.Ask;
+        // Who died over its order asks again, and may begin again.
+        _begun.Remove(ask.OrderId);
         var gate = world.Gateway.Gates.GetValueOrDefault(ask.RolloutId);
         var limits = ask.Kind == OrderKind.RollBack ? gate?.RollbackLimits : gate?.Limits;
         if (ask.Kind != OrderKind.RollBack) Hold("4", gate is { Open: true }, $"a permit through a closed gate");
@@ -115,6 +118,7 @@ internal sealed partial class Inspector(World world)
         Hold("8", sequence == _journals.GetValueOrDefault(agent) + 1, $"agent {agent} journals {sequence} after {_journals.GetValueOrDefault(agent)}");
         _journals[agent] = sequence;
         if (entry is PatchApplied applied) Hold("2", _applied.Add((applied.EndpointId, applied.OrderId)), $"agent {agent} applied twice for one order");
+        if (entry is PatchRolledBack back) Hold("2", _applied.Add((back.EndpointId, back.OrderId)), $"agent {agent} rolled back twice for one order");
     }
 
     public void Stored(Guid endpoint, object fact)
@@ -166,8 +170,14 @@ internal sealed partial class Inspector(World world)
         Hold("3", judged.Ring == rollout.CurrentRing, $"ring {judged.Ring} was judged while ring {rollout.CurrentRing} is open");
         var ring = rollout.Rings[judged.Ring];
         var healthy = ring.Outcomes.Values.Count(outcome => outcome.Result == OrderResult.Healthy && !ring.Left.Contains(outcome.EndpointId));
-        if (judged.Verdict == GateVerdict.Pass)
-            Hold("3", healthy > 0 && healthy == judged.Inputs.Healthy && (judged.Gate.FailurePercent is not null || judged.Inputs.Failed <= judged.Gate.FailureBudget), $"passed with {healthy} healthy and {judged.Inputs.Failed} failed");
+        if (judged.Verdict != GateVerdict.Pass) return;
+        foreach (var check in (judged.Gate.Metrics ?? []).Where(check => !check.DryRun))
+        {
+            // From what the server said, not from what was made of it.
+            var reading = judged.Inputs.Metrics?.FirstOrDefault(reading => reading.Name == check.Name);
+            Hold("3", reading is not null && MetricReply.Judge(check, reading.Raw, reading.Error, reading.At).Verdict == MetricVerdict.Pass, $"passed without the consent of metric {check.Name}: {reading?.Value} {reading?.Error}");
+        }
+        Hold("3", healthy > 0 && healthy == judged.Inputs.Healthy && (judged.Gate.FailurePercent is not null || judged.Inputs.Failed <= judged.Gate.FailureBudget), $"passed with {healthy} healthy and {judged.Inputs.Failed} failed");
     }
 
     private void Tallied(Rollout rollout, OutcomesTallied tallied)

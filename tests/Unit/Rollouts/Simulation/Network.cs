@@ -9,7 +9,7 @@ internal readonly record struct Parcel(Party To, int Agent, object Message, Date
 /// Everything that is under way. Any parcel may be late, be overtaken or arrive twice; one to or from an agent may be lost, one on the bus never is.
 /// In calm weather each arrives once and at once, still in any order.
 /// </summary>
-internal sealed class Network(Random random)
+internal sealed class Network(World world)
 {
     private const int TriesMax = 4;
     private readonly List<Parcel> _flying = [];
@@ -24,9 +24,15 @@ internal sealed class Network(Random random)
             _flying.Add(new Parcel(to, agent, message, now));
             return;
         }
-        if (to == Party.Agent && random.Next(12) == 0) return;
+        if (to == Party.Agent && world.Random.Next(12) == 0)
+        {
+            world.Suffers(Fault.Loss, $"{message.GetType().Name} to agent {agent}");
+            return;
+        }
         _flying.Add(new Parcel(to, agent, message, now + Delay()));
-        if (random.Next(12) == 0) _flying.Add(new Parcel(to, agent, message, now + 8 * Delay()));
+        if (!world.Plan.IsStormy && world.Random.Next(12) > 0) return;
+        world.Suffers(Fault.Duplicate, $"{message.GetType().Name} to {to}");
+        _flying.Add(new Parcel(to, agent, message, now + 8 * Delay()));
     }
 
     /// <summary>Of what is due any one, not the oldest.</summary>
@@ -34,7 +40,7 @@ internal sealed class Network(Random random)
     {
         for (var attempt = 0; attempt < (Calm ? _flying.Count : TriesMax) && _flying.Count > 0; attempt++)
         {
-            var index = random.Next(_flying.Count);
+            var index = world.Random.Next(_flying.Count);
             parcel = _flying[index];
             if (!Calm && parcel.Due > now) continue;
             _flying[index] = _flying[^1];
@@ -45,5 +51,5 @@ internal sealed class Network(Random random)
         return false;
     }
 
-    private TimeSpan Delay() => TimeSpan.FromMilliseconds(random.Next(4) == 0 ? random.Next(6000) : random.Next(200));
+    private TimeSpan Delay() => TimeSpan.FromMilliseconds(world.Random.Next(4) == 0 ? world.Random.Next(6000) : world.Random.Next(200));
 }

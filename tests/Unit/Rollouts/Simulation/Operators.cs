@@ -1,11 +1,11 @@
-using Hotpatch.Contracts.Api;
+using Hotpatch.Contracts;
 using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
-using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Gateway;
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Planning;
 using Hotpatch.Rollouts.Saga;
 
 namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
@@ -19,7 +19,7 @@ internal sealed class Operators
     private const int AttemptsMax = 5;
 
     private readonly World _world;
-    private readonly List<(RolloutLog Log, long Version, IReadOnlyList<object> Facts, Func<Decision> Again, bool Refuses)> _pending = [];
+    private readonly List<(RolloutLog Log, long Version, IReadOnlyList<object> Facts, string By, Func<Order, Decision> Again)> _pending = [];
     private int _commands;
 
     public Operators(World world)
@@ -40,7 +40,7 @@ internal sealed class Operators
             AroundIt();
             return;
         }
-        if (_world.Plan.Late > 0 && random.Next(6) == 0) Join();
+        if (_world.Plan.Late > 0 && random.Next(2) == 0) Join();
         var log = _world.Rollouts[random.Next(_world.Rollouts.Count)];
         var view = log.View.Rollout;
         if (view.Phase == RolloutPhase.Planned || view.Phase == RolloutPhase.Scheduled)
@@ -48,19 +48,24 @@ internal sealed class Operators
             Begin(log);
             return;
         }
-        var order = new Order($"op-{++_commands}", random.Next(2) == 0 ? "anna" : "ben", _world.Now);
-        if (view.Phase == RolloutPhase.Paused && random.Next(3) > 0) Repair(log, order);
-        else Ask(log, Draw(log, order));
+        if (view.Phase == RolloutPhase.Paused && random.Next(3) > 0) Repair(log);
+        else Ask(log, random.Next(2) == 0 ? "anna" : "ben", Draw(log));
+    }
+
+    /// <summary>Starts what was planned, or agrees to it.</summary>
+    public void Begin()
+    {
+        if (_world.Rollouts.Find(log => log.View.Rollout.Phase == RolloutPhase.Planned || log.View.Rollout is { Phase: RolloutPhase.Scheduled, IsApproved: false }) is { } log) Begin(log);
     }
 
     /// <summary>Looks after everything that stands still.</summary>
     public void Mend()
     {
-        foreach (var log in _world.Rollouts.Where(log => log.Rollout.Phase == RolloutPhase.Paused)) Repair(log, new Order($"op-{++_commands}", "ben", _world.Now));
+        foreach (var log in _world.Rollouts.Where(log => log.Rollout.Phase == RolloutPhase.Paused)) Repair(log);
     }
 
     // Most of the time people look after what stands still.
-    private void Repair(RolloutLog log, Order order)
+    private void Repair(RolloutLog log)
     {
         if (log.View.Rollout.Pauses.Exists(pause => PauseCauses.IsOutside(pause.Cause)))
         {
@@ -68,43 +73,44 @@ internal sealed class Operators
             Publish(new PatchUnblocked(log.View.Rollout.PatchId, World.Digest, "because", "anna", _world.Now));
             return;
         }
-        Ask(log, _world.Random.Next(6) switch
+        Ask(log, "ben", _world.Random.Next(6) switch
         {
-            0 or 1 => () => RetryRollout.Decide(log.Rollout, order),
-            2 or 3 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
-            4 => () => PromoteRing.Decide(log.View.Rollout, order),
-            _ => () => Resume(log, order),
+            0 or 1 => order => RetryRollout.Decide(log.Rollout, order),
+            2 or 3 => order => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+            4 => order => PromoteRing.Decide(log.View.Rollout, order),
+            _ => order => Resume(log, order),
         });
     }
 
-    private Func<Decision> Draw(RolloutLog log, Order order) => _world.Random.Next(16) switch
+    private Func<Order, Decision> Draw(RolloutLog log) => _world.Random.Next(16) switch
     {
-        0 or 1 => () => PauseRollout.Decide(log.View.Rollout, order),
-        2 or 3 => () => Resume(log, order),
-        4 or 5 => () => RetryRollout.Decide(log.Rollout, order),
-        6 => () => PromoteRing.Decide(log.View.Rollout, order),
-        7 or 8 => () => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
-        9 => () => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
-        10 when _world.Random.Next(3) == 0 => () => HaltRollout.Decide(log.View.Rollout, order),
-        11 when _world.Random.Next(2) == 0 => () => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
-        _ => () => ResumeRollout.Decide(log.View.Rollout, order),
+        0 or 1 => order => PauseRollout.Decide(log.View.Rollout, order),
+        2 or 3 => order => Resume(log, order),
+        4 or 5 => order => RetryRollout.Decide(log.Rollout, order),
+        6 => order => PromoteRing.Decide(log.View.Rollout, order),
+        7 or 8 => order => AmendGate.Decide(log.View.Rollout, order, DrawGate()),
+        9 => order => ExpediteRollout.Decide(log.View.Rollout, order, _world.Random.Next(3)),
+        10 when _world.Random.Next(3) == 0 => order => HaltRollout.Decide(log.View.Rollout, order),
+        11 when _world.Random.Next(2) == 0 => order => RollBackRollout.Decide(log.Rollout, order, _world.Random.Next(3) switch { 0 => "failed", 1 => "ring:ring-0", _ => null }),
+        _ => order => ResumeRollout.Decide(log.View.Rollout, order),
     };
 
     /// <summary>The transaction of a command that was decided before.</summary>
     public void Commit()
     {
         if (_pending.Count == 0) return;
-        var (log, version, facts, again, _) = _pending[0];
+        var (log, version, facts, by, again) = _pending[0];
         _pending.RemoveAt(0);
         for (var attempt = 1; attempt <= AttemptsMax; attempt++)
         {
             var at = log.Facts.Count;
-            if (log.TryAppend(version, facts, "person"))
+            if (log.TryAppend(version, facts, by))
             {
                 Accepted.Add((log, at, facts));
                 return;
             }
-            facts = again().Events;
+            _world.Suffers(Fault.LostRace, $"{by} over {facts[0].GetType().Name}");
+            facts = Recorded(log, again(Order(by)).Events);
             version = log.Facts.Count;
             if (facts.Count == 0) return;
         }
@@ -112,10 +118,10 @@ internal sealed class Operators
 
     public void GiveUp() => _pending.Clear();
 
+    /// <summary>An endpoint left the fleet, and with it every rollout.</summary>
     public void Leave(EndpointDecommissioned gone)
     {
-        foreach (var log in _world.Rollouts.Where(log => log.Rollout.IsUnderWay && log.Rollout.Rings.Exists(ring => ring.Members.Contains(gone.EndpointId) && !ring.Left.Contains(gone.EndpointId))))
-            AppendCounted(log, new MembersLeft(log.Id, [gone.EndpointId], gone.Reason, _world.Now));
+        foreach (var log in _world.Rollouts) AppendBeside(log, Leavers.Decide(log.Rollout, [gone.EndpointId], gone.Reason, _world.Now).Events);
     }
 
     private Decision Resume(RolloutLog log, Order order)
@@ -126,43 +132,59 @@ internal sealed class Operators
             : ResumeRollout.Decide(rollout, order);
     }
 
-    // Beside the saga, as RolloutStream does it: the numbers anew beside a fact that changes whom a ring counts.
-    private void AppendCounted(RolloutLog log, object fact)
+    private void AppendBeside(RolloutLog log, IReadOnlyList<object> decided)
     {
+        if (decided.Count > 0) log.TryAppend(log.Facts.Count, _world.Bug == Bug.KeepsThoseWhoLeftInTheCount ? decided : Recorded(log, decided), "membership");
+    }
+
+    // As the product records beside the saga: the numbers anew beside a fact that changes whom a ring counts.
+    private static List<object> Recorded(RolloutLog log, IReadOnlyList<object> decided)
+    {
+        var facts = new List<object>();
+        if (decided.Count == 0) return facts;
         var whole = new Rollout();
         foreach (var earlier in log.Facts) whole.Fold(earlier);
-        whole.Fold(fact);
-        var recounted = _world.Bug == Bug.KeepsThoseWhoLeftInTheCount ? [] : Judging.Recounted(whole, _world.Now);
-        log.TryAppend(log.Facts.Count, [fact, .. recounted], "membership");
+        foreach (var fact in decided)
+        {
+            Judging.Record(whole, fact, each =>
+            {
+                whole.Fold(each);
+                facts.Add(each);
+            });
+        }
+        return facts;
     }
 
     private void Begin(RolloutLog log)
     {
         var rollout = log.View.Rollout;
-        var order = new Order($"op-{++_commands}", "ben", _world.Now);
         if (!rollout.IsApproved && _world.Random.Next(3) > 0)
         {
-            Ask(log, () => log.View.Rollout is { IsApproved: false, HasEnded: false } ? Decision.Record(new ApprovalGranted(log.Id, log.View.Rollout.PlanDigest!, order.Reason, order.By, order.At)) : Decision.Nothing);
+            if (_world.Random.Next(15) == 0) Ask(log, "ben", order => DenyRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest));
+            else Ask(log, "ben", order => ApproveRollout.Decide(log.View.Rollout, order, log.View.Rollout.PlanDigest));
             return;
         }
         DateTimeOffset? at = _world.Random.Next(5) == 0 ? _world.Now.AddSeconds(_world.Random.Next(1, 10)) : null;
-        var patch = new KnownPatch { Id = rollout.PatchId, Blocked = _world.KnownBlock(rollout.PatchId) is not null };
+        var patch = Fleet.Patch(rollout.PatchId, _world.KnownBlock(rollout.PatchId) is not null);
         var rival = _world.Rollouts.Find(other => other != log && other.View.Rollout.IsUnderWay && other.View.Rollout.PatchId == rollout.PatchId);
-        Ask(log, () => StartRollout.Decide(log.View.Rollout, order, patch, rival?.View.Name, at));
+        Ask(log, "ben", order => StartRollout.Decide(log.View.Rollout, order, patch, rival?.View.Name, at));
         if (log.Rollout.Phase == RolloutPhase.Planned) return;
         foreach (var other in _world.Rollouts.Where(other => other != log).ToList())
-            if (StartRollout.Supersede(other.Rollout, _world.Rollouts.IndexOf(other), log.Rollout, _world.Rollouts.IndexOf(log), _world.Now) is { } superseded) AppendCounted(other, superseded);
+            if (StartRollout.Supersede(other.Rollout, _world.Rollouts.IndexOf(other), log.Rollout, _world.Rollouts.IndexOf(log), _world.Now) is { } superseded) AppendBeside(other, [superseded]);
     }
 
-    private void Ask(RolloutLog log, Func<Decision> decide)
+    // Whoever is decided again is so by the clock of that moment.
+    private Order Order(string by) => new($"op-{++_commands}", by, _world.Now);
+
+    private void Ask(RolloutLog log, string by, Func<Order, Decision> decide)
     {
         var version = log.Facts.Count;
-        var decision = decide();
+        var decision = decide(Order(by));
         if (decision.Events.Count == 0) return;
-        _pending.Add((log, version, decision.Events, decide, false));
+        _pending.Add((log, version, Recorded(log, decision.Events), by, decide));
         if (_world.Random.Next(4) > 0) Commit();
         // The same command again, because its answer was lost.
-        if (_world.Random.Next(20) == 0 && decide() is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, again.Events, decide, false));
+        if (_world.Random.Next(20) == 0 && decide(Order(by)) is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, Recorded(log, again.Events), by, decide));
     }
 
     private void AroundIt()
@@ -176,28 +198,32 @@ internal sealed class Operators
             case 1: _world.WindowClosed = !_world.WindowClosed; break;
             case 2: Publish(new PatchBlocked(patch, World.Digest, "because", random.Next(3) == 0, "anna", _world.Now)); break;
             case 3 or 4 or 5: Publish(new PatchUnblocked(patch, World.Digest, "because", "anna", _world.Now)); break;
-            case 6 or 7:
-                var endpoint = _world.Gateway.Endpoints[_world.Agents[agent].Id];
-                if (endpoint.Orders.Values.FirstOrDefault(order => order.IsOpen) is { } open)
-                    _world.Gateway.Command(endpoint.Id, it => CancelOrder.Decide(it, open.OrderId, _world.Gateway.IsPermitted(open.OrderId), "because", "anna", _world.Now));
-                break;
+            case 6 or 7: TakeBack(); break;
             case 8 when random.Next(2) == 0:
                 foreach (var gone in _world.Gateway.Command(_world.Agents[agent].Id, it => DecommissionEndpoint.Decide(it, "because", "anna", _world.Now)).OfType<EndpointDecommissioned>())
                 {
-                    _world.Agents[agent].IsDead = true;
+                    _world.Agents[agent].Vanish();
                     _world.Network.Post(Party.Patches, gone, _world.Now);
                 }
                 break;
         }
     }
 
+    // An order that has not begun; rather an update, of which there are few.
+    private void TakeBack()
+    {
+        var open = _world.Gateway.Endpoints.Values.SelectMany(endpoint => endpoint.Orders.Values.Where(order => order.IsOpen).Select(order => (Endpoint: endpoint.Id, order.OrderId, order.Kind))).ToList();
+        if (open.Exists(order => order.Kind == OrderKind.Update)) open.RemoveAll(order => order.Kind != OrderKind.Update);
+        if (open.Count == 0) return;
+        var (id, order, _) = open[_world.Random.Next(open.Count)];
+        _world.Gateway.Command(id, endpoint => CancelOrder.Decide(endpoint, order, _world.Gateway.IsPermitted(order), "because", "anna", _world.Now));
+    }
+
     // A dynamic rollout takes whom the fleet has gained, into its last ring.
     private void Join()
     {
         var log = _world.Rollouts[0];
-        var late = _world.Agents[_world.Plan.Endpoints + _world.Random.Next(_world.Plan.Late)].Id;
-        if (log.Rollout is { IsUnderWay: true, Phase: not RolloutPhase.RollingBack } && !log.Rollout.Rings.Exists(ring => ring.Members.Contains(late)))
-            AppendCounted(log, new MembersJoined(log.Id, log.Rollout.Rings.Count - 1, [late], _world.Now));
+        AppendBeside(log, Joiners.Decide(log.Rollout, _world.Fleet.Latecomers(_world.Random), _world.Fleet.TargetingOf(log.Rollout), _world.Now).Events);
     }
 
     private void Publish(object fact)
@@ -206,42 +232,13 @@ internal sealed class Operators
         _world.Network.Post(Party.Patches, fact, _world.Now);
     }
 
+    // Through the product's own planner, as a person's request goes.
     private void Plan(int level)
     {
-        var random = _world.Random;
-        var endpoints = _world.Agents.Take(_world.Plan.Endpoints).Select(agent => agent.Id).ToList();
-        var count = random.Next(2, 5);
-        var requested = Enumerable.Range(0, count).Select(n => new RingRequest($"ring-{n}", n == count - 1 ? "rest" : n == 0 ? "1" : "25%")).ToList();
-        var (rings, refusal) = RingPlanner.Plan(requested, endpoints, $"seed-{_world.Seed}");
-        if (refusal is not null) throw new Violation("0", refusal.Detail);
-        rings = [.. rings.Select(ring => ring with { PauseAfter = random.Next(10) == 0, Gate = random.Next(8) == 0 ? DrawGate() : null })];
-        var limits = new PermitLimits(random.Next(3) == 0 ? null : random.Next(1, 6), random.Next(6) == 0 ? 30 : null, random.Next(5) == 0 ? 1 : null, 2)
-        {
-            Budgets = random.Next(3) == 0 ? [new DisruptionBudget("rack", random.Next(1, 3))] : null,
-        };
-        var fallback = random.Next(4) == 0;
         var log = new RolloutLog(new Guid(1000 + level, 0, 0, new byte[8]), _world);
-        var terms = new PlanTerms
-        {
-            Limits = limits, Dynamic = _world.Plan.Late > 0, Fallback = fallback, FallbackUpdate = fallback ? new PackageUpdate("p", "2", []) : null,
-            Approval = random.Next(5) == 0 ? new ApprovalRule(1, []) : null, Shadow = random.Next(6) == 0 ? DrawGate() : null,
-        };
-        log.TryAppend(0, [new RolloutPlanned(
-            log.Id, $"r{level}", new Guid(500 + level, 0, 0, new byte[8]), "p", World.Digest, rings, DrawGate(), random.Next(0, 8), random.Next(2) == 0 ? OnFailure.RollBack : OnFailure.Pause,
-            $"seed-{_world.Seed}", RingPlanner.MembershipDigest($"seed-{_world.Seed}", rings), "", "anna", _world.Now) { PlanDigest = "sha256:plan", Terms = terms }], "plan");
+        log.TryAppend(0, [_world.Fleet.Plan(level, log.Id, _world.Random, _world.Now)], "plan");
         _world.Rollouts.Add(log);
     }
 
-    private Gate DrawGate()
-    {
-        var random = _world.Random;
-        return new Gate(random.Next(0, 3), random.Next(3) switch { 0 => 100, 1 => 60, _ => 90 }, random.Next(20, 120))
-        {
-            FailurePercent = random.Next(4) == 0 ? 30 : null,
-            FailureOf = random.Next(2) == 0 ? FailureShare.Ring : FailureShare.Executed,
-            MinimumSample = random.Next(4) == 0 ? 1 : 0,
-            ExcludeSilent = random.Next(3) == 0,
-            ClassBudgets = random.Next(5) == 0 ? new Dictionary<OrderResult, int> { [OrderResult.Unhealthy] = 0 } : null,
-        };
-    }
+    private Gate DrawGate() => GateChecks.Merge(GateChecks.Usual, Fleet.DrawGate(_world.Random));
 }

@@ -4,18 +4,31 @@ namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
 
 internal static class Play
 {
-    private const int ShownMax = 60;
+    private const int BeginningMax = 12, EndMax = 80, JobsMax = 2;
 
-    /// <summary>Plays one schedule; what does not hold fails the test with seed, step, invariant and the last lines of what happened.</summary>
-    public static World Seed(int seed, Bug bug)
+    /// <summary>Plays a schedule for each seed; of what does not hold, the first by seed fails the test and tells its story.</summary>
+    public static Coverage Seeds(int first, int count, Schedule? plan = null)
     {
-        var world = new World(seed, bug);
-        if (Fails(world) is not { } violation) return world;
+        var covered = new Coverage();
+        var played = Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = JobsMax }, (n, loop) =>
+        {
+            var world = new World(first + n, plan: plan);
+            if (Fails(world) is not null) loop.Break();
+            else covered.Add(world);
+        });
+        if (played.LowestBreakIteration is not { } at) return covered;
+
         // The same again, this time writing down what happens.
-        var told = new World(seed, bug, traced: true);
-        Fails(told);
-        Assert.Fail($"seed {seed}, step {world.Step}: {violation.Message}\nHOTPATCH_SEED={seed} plays it again. Before it:\n{string.Join('\n', told.Told.TakeLast(ShownMax))}");
-        return world;
+        var told = new World(first + (int)at, traced: true, plan: plan);
+        var broken = Fails(told);
+        Assert.Fail(
+            $"""
+            seed {told.Seed}, step {told.Step}: {(broken is Violation ? broken.Message : broken)}
+            HOTPATCH_SEED={told.Seed} plays it alone. What happened (step, time, who and what; ! is a fault):
+            {string.Join('\n', told.Told.Take(BeginningMax))}
+            {(told.Told.Count > BeginningMax + EndMax ? $"... {told.Told.Count - BeginningMax - EndMax} lines ...\n" : "")}{string.Join('\n', told.Told.Skip(BeginningMax).TakeLast(EndMax))}
+            """);
+        return covered;
     }
 
     /// <returns>What did not hold, or null.</returns>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Hotpatch.Contracts;
+using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Hosting;
 using Hotpatch.Rollouts;
 using JasperFx.Events;
@@ -40,7 +41,7 @@ internal sealed class RolloutLog(Guid id, World world)
             Facts.Add(fact);
             _stored.Add(StoredFacts.Wrap(fact, _stored.Count + 1));
             View = Projection.Evolve(View, id, _stored[^1])!;
-            world.Trace($"{by}: {fact.GetType().Name} v{Facts.Count} {before.Phase}->{Rollout.Phase}");
+            world.Trace($"{by}: {Story.Of(fact)}, {Rollout.Name} at version {Facts.Count} is {Rollout.PhaseInWords}");
             world.Inspector.Recorded(this, fact, before.Phase);
         }
         if (world.ChecksViews) View = JsonSerializer.Deserialize<RolloutView>(JsonSerializer.SerializeToUtf8Bytes(View, ContractJson.Options), ContractJson.Options)!;
@@ -59,11 +60,23 @@ internal sealed class RolloutLog(Guid id, World world)
             _announced += page.Count;
             return;
         }
-        foreach (var announcement in Announce(page)) publish(announcement.Message);
-        if (crashes) return;
+        var announcements = Announce(page).Where(announcement => !IsForgotten(announcement.Message)).ToList();
+        foreach (var announcement in crashes ? announcements.Take(world.Random.Next(announcements.Count + 1)) : announcements) publish(announcement.Message);
+        if (crashes)
+        {
+            world.Suffers(Fault.AnnouncerDies, $"rollouts, at {string.Join(", ", page.Select(stored => stored.Data.GetType().Name))}");
+            return;
+        }
         _announced += page.Count;
         world.Progress++;
     }
+
+    private bool IsForgotten(object message) => world.Bug switch
+    {
+        Bug.AnnouncesNoLateJoiners => message is MembersJoined,
+        Bug.AnnouncesNoFallbacks => message is FallbackOrdered,
+        _ => false,
+    };
 }
 
 /// <summary>Facts as an event store hands them to subscriptions.</summary>

@@ -16,6 +16,9 @@ internal sealed class SagaNode(World world, string name)
     private readonly Dictionary<Guid, (Rollout Rollout, int Version)> _kept = [];
     private (RolloutLog Log, int Version, Rollout Rollout, List<object> Raised, object Message)? _handling;
 
+    /// <summary>What a node had just stored when it died.</summary>
+    public HashSet<Type> DiedAfter { get; } = [];
+
     public bool IsBusy => _handling is not null;
 
     public void Take(object message, RolloutLog log)
@@ -37,15 +40,27 @@ internal sealed class SagaNode(World world, string name)
     {
         if (_handling is not { } work) return;
         _handling = null;
-        if (world.Faulty(25) || work.Raised.Count > 0 && !work.Log.TryAppend(work.Version, work.Raised, name))
+        // Rolled back, or dead: a saga that is not given back is read anew, and the message is delivered again.
+        if (world.Unlucky(25))
         {
-            // Rolled back, or dead: a saga that is not given back is read anew, and the message is delivered again.
+            world.Suffers(Fault.SagaDiesBeforeCommit, $"{name} over {work.Message.GetType().Name}");
+            world.Network.Post(Party.Saga, work.Message, world.Now);
+            return;
+        }
+        if (work.Raised.Count > 0 && !work.Log.TryAppend(work.Version, work.Raised, name))
+        {
+            world.Suffers(Fault.LostRace, $"{name} over {work.Message.GetType().Name}");
+            world.Network.Post(Party.Saga, work.Message, world.Now);
+            return;
+        }
+        if (work.Raised.Count > 0 ? world.Faulty(25) : world.Unlucky(25))
+        {
+            world.Suffers(Fault.SagaDiesAfterCommit, $"{name} over {work.Message.GetType().Name}, having stored {string.Join(", ", work.Raised.Select(fact => fact.GetType().Name))}");
+            DiedAfter.UnionWith(work.Raised.Select(fact => fact.GetType()));
             world.Network.Post(Party.Saga, work.Message, world.Now);
             return;
         }
         _kept[work.Log.Id] = (work.Rollout, work.Version + work.Raised.Count);
-        // Stored and not acknowledged.
-        if (world.Faulty(25)) world.Network.Post(Party.Saga, work.Message, world.Now);
     }
 
     private void Handle(Rollout rollout, object message, Action<object> raise)
@@ -54,7 +69,7 @@ internal sealed class SagaNode(World world, string name)
             foreach (var tallied in Tally(rollout, page)) raise(tallied);
         if (message is RolloutResumed && world.Bug == Bug.ResumesWithoutJudging && rollout.Phase == RolloutPhase.Applying)
             raise(new BakeStarted(rollout.Id, rollout.CurrentRing, world.Now, world.Now));
-        NextStep.All(rollout, world.Now, world.Outside(rollout), fact => raise(Spoil(rollout, fact)));
+        NextStep.All(rollout, world.Now, world.Outside(rollout) with { Metrics = world.Metrics(rollout) }, fact => raise(Spoil(rollout, fact)));
     }
 
     private IEnumerable<object> Tally(Rollout rollout, OutcomesRecorded page)

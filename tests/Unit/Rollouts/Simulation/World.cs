@@ -1,8 +1,11 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Rollouts;
 using Hotpatch.Rollouts;
+using Hotpatch.Rollouts.Metrics;
 using Hotpatch.Rollouts.Saga;
 
 namespace Hotpatch.Tests.Unit.Rollouts.Simulation;
@@ -18,6 +21,8 @@ internal sealed class World
     public const int LeaseSeconds = 900;
     private const int CalmStepsMax = 60_000, IdleJumpsMax = 40;
 
+    private static readonly DateTimeOffset Start = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
+
     private readonly List<SagaNode> _sagas;
     private readonly Dictionary<Guid, int> _index = [];
     private readonly Dictionary<Guid, (OrderKind Kind, Guid Rollout, Guid Patch)> _orders = [];
@@ -27,15 +32,17 @@ internal sealed class World
     private readonly Operators _operators;
     private bool _calm;
 
-    public World(int seed, Bug bug = Bug.None, bool traced = false)
+    /// <param name="plan">Sizes and rates; null = drawn from the seed.</param>
+    public World(int seed, Bug bug = Bug.None, bool traced = false, Schedule? plan = null)
     {
         (Seed, Bug, Random) = (seed, bug, new Random(seed));
         _trace = traced ? [] : null;
-        (Network, Inspector, Gateway) = (new Network(Random), new Inspector(this), new GatewayModel(this));
+        (Network, Inspector, Gateway) = (new Network(this), new Inspector(this), new GatewayModel(this));
         _sagas = [new SagaNode(this, "saga-a"), new SagaNode(this, "saga-b")];
         ChecksViews = seed % 4 == 0;
-        Plan = Schedule.Draw(Random);
+        Plan = plan ?? Schedule.Draw(Random);
         for (var n = 0; n < Plan.Endpoints + Plan.Late; n++) Enrol(n);
+        Fleet = new Fleet([.. Agents.Select(agent => agent.Id)], Plan.Late, Plan.HasPolicy, Now);
         _operators = new Operators(this);
     }
 
@@ -45,11 +52,12 @@ internal sealed class World
     public Schedule Plan { get; }
     public Network Network { get; }
     public Inspector Inspector { get; }
+    public Fleet Fleet { get; }
     public GatewayModel Gateway { get; }
     public List<AgentModel> Agents { get; } = [];
     public List<RolloutLog> Rollouts { get; } = [];
     public Operators Operators => _operators;
-    public DateTimeOffset Now { get; private set; } = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
+    public DateTimeOffset Now { get; private set; } = Start;
     public int Step { get; private set; }
     public bool Frozen { get; set; }
     public bool WindowClosed { get; set; }
@@ -60,11 +68,29 @@ internal sealed class World
     /// <summary>Rises whenever anything durable changes.</summary>
     public long Progress { get; set; }
 
+    public IEnumerable<Type> DiedAfter => _sagas.SelectMany(saga => saga.DiedAfter);
+
+    public bool IsTraced => _trace is not null;
+
+    /// <summary>The story so far; empty when it is not traced.</summary>
     public IReadOnlyList<string> Told => _trace ?? [];
 
-    public bool Faulty(int oneIn) => !_calm && Random.Next(oneIn) == 0;
+    /// <summary>How often each fault has happened.</summary>
+    public int[] Suffered { get; } = new int[Enum.GetValues<Fault>().Length];
 
-    public void Trace(string line) => _trace?.Add($"{Step,4} {(Now - new DateTimeOffset(2026, 11, 28, 12, 0, 0, TimeSpan.Zero)).TotalSeconds,7:0.0}s {line}");
+    /// <summary>Something goes wrong now, one time in <paramref name="oneIn"/>; far more often in a storm.</summary>
+    public bool Faulty(int oneIn) => !_calm && Random.Next(Plan.IsStormy ? Math.Min(oneIn, 2) : oneIn) == 0;
+
+    /// <summary>The same, whatever the weather.</summary>
+    public bool Unlucky(int oneIn) => !_calm && Random.Next(oneIn) == 0;
+
+    public void Trace([InterpolatedStringHandlerArgument("")] Line line) => _trace?.Add(string.Create(CultureInfo.InvariantCulture, $"{Step,5} {(Now - Start).TotalSeconds,7:0.0} s  {line.ToString()}"));
+
+    public void Suffers(Fault fault, [InterpolatedStringHandlerArgument("")] Line what)
+    {
+        Suffered[(int)fault]++;
+        _trace?.Add(string.Create(CultureInfo.InvariantCulture, $"{Step,5} {(Now - Start).TotalSeconds,7:0.0} s    ! {fault}: {what.ToString()}"));
+    }
 
     public int IndexOf(Guid endpoint) => _index[endpoint];
     public OrderKind KindOf(Guid order) => _orders[order].Kind;
@@ -81,6 +107,17 @@ internal sealed class World
         if (Frozen) holds.Add((PauseCauses.Freeze, "A freeze is on."));
         if (WindowClosed) holds.Add((PauseCauses.WindowClosed, "The window is closed."));
         return holds.Count == 0 ? Hotpatch.Rollouts.Saga.Outside.Nothing : new Outside(holds, blocked is { RollBack: true } ? "The patch is blocked and comes out." : null);
+    }
+
+    /// <summary>What the metrics server says to a gate that is about to pass; when faults have stopped it answers, good or bad.</summary>
+    public IReadOnlyList<MetricReading>? Metrics(Rollout rollout)
+    {
+        if (!Judging.NeedsMetrics(rollout, Now)) return null;
+        var silent = Unlucky(4);
+        if (silent) Suffers(Fault.MetricsSilent, $"asked for {rollout.Name}");
+        var said = $$$"""{"status":"success","data":{"resultType":"scalar","result":[0,"{{{(Random.Next(10) == 0 ? 7 : 0)}}}"]}}""";
+        var readings = rollout.GateOf(rollout.OpenRing!).Metrics!.Select(check => MetricReply.Judge(check, silent ? "" : said, silent ? "It did not answer." : null, Now));
+        return [.. Bug == Bug.TakesSilenceForConsent ? readings.Select(reading => reading with { Verdict = MetricVerdict.Pass }) : readings];
     }
 
     /// <summary>What an endpoint comes to is its own and the order's, whenever it is asked.</summary>
@@ -116,12 +153,12 @@ internal sealed class World
         }
     }
 
-    public void Enrol(int n)
+    private void Enrol(int n)
     {
         var id = new Guid(n + 1, 0, 0, new byte[8]);
         _index[id] = n;
         Agents.Add(new AgentModel(n, id, this));
-        Gateway.Enrol(id, $"e{n}", new Dictionary<string, string> { ["rack"] = $"r{n % 3}" });
+        Gateway.Enrol(id, $"e{n}", Fleet.LabelsOf(n));
     }
 
     // SplitMix64 (Steele, Lea, Flood 2014) over seed, agent and order: the same in every process, which HashCode is not.
@@ -145,7 +182,7 @@ internal sealed class World
             case < 91: Gateway.Round(); break;
             case < 92: Gateway.Sweep(); break;
             case < 95: Wake(); break;
-            case < 97: if (Random.NextDouble() < Plan.Meddling || Rollouts.Exists(log => log.Rollout.Phase == RolloutPhase.Planned)) _operators.Step(); break;
+            case < 97: if (Random.NextDouble() < Plan.Meddling) _operators.Step(); else _operators.Begin(); break;
             case < 98: _operators.Commit(); break;
             case < 99: if (Random.NextDouble() < Plan.Trouble) Mishap(); break;
             default: Now = Now.AddSeconds(Random.Next(Random.Next(8) == 0 ? 90 : 6)); break;
@@ -220,15 +257,15 @@ internal sealed class World
         switch (Random.Next(12))
         {
             case < 5: agent.Crash(); break;
-            case < 8: agent.OfflineUntil = Now.AddSeconds(Random.Next(40)); break;
+            case < 8: agent.Disconnect(Random.Next(40)); break;
             case < 11: agent.Sleep(Random.Next(Random.Next(2) == 0 ? 200 : 20)); break;
-            default: if (Random.NextDouble() < Plan.DeathRate) agent.IsDead = true; break;
+            default: if (Random.NextDouble() < Plan.DeathRate) agent.Vanish(); break;
         }
     }
 
     private void CalmDown()
     {
-        Trace("--- calm");
+        Trace($"--- the faults stop");
         _calm = Network.Calm = true;
         (Frozen, WindowClosed) = (Frozen && Random.Next(2) == 0, WindowClosed && Random.Next(2) == 0);
         _operators.GiveUp();
@@ -267,14 +304,17 @@ internal sealed class World
 /// <param name="Pace">Milliseconds a step takes at most.</param>
 /// <param name="Meddling">How often (0-1) people command something when they could.</param>
 /// <param name="Trouble">How often agents crash, sleep or lose their line when they could.</param>
-internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble)
+internal sealed record Schedule(int Endpoints, int Late, int Episodes, int Steps, int Pace, double FailureRate, double DeathRate, double Meddling, double Trouble, bool HasPolicy)
 {
+    /// <summary>Every message comes twice, and whoever has stored or published something is as likely as not to die right then.</summary>
+    public bool IsStormy { get; init; }
+
     public static Schedule Draw(Random random)
     {
         var endpoints = random.Next(6) == 0 ? random.Next(15, 31) : random.Next(5, 13);
         return new Schedule(
-            endpoints, random.Next(4) == 0 ? random.Next(1, 3) : 0, random.Next(1, 4), 200 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
-            random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 });
+            endpoints, random.Next(3) == 0 ? random.Next(1, 5) : 0, random.Next(1, 4), 200 + endpoints * random.Next(10, 40), random.Next(3) switch { 0 => 60, 1 => 150, _ => 350 },
+            random.Next(3) switch { 0 => 0, 1 => 0.08, _ => 0.35 }, random.Next(3) == 0 ? 1 : 0, random.Next(4) switch { 0 => 0.1, 1 => 1, _ => 0.4 }, random.Next(3) switch { 0 => 0.3, _ => 1 }, random.Next(3) == 0);
     }
 }
 
