@@ -15,9 +15,6 @@ public sealed record InForce(
     /// <summary>The policy's rules; all of them empty where none was published.</summary>
     public Policy Rules => Policy?.Policy ?? new Policy();
 
-    /// <summary>The <see cref="WindowKind.Deny"/> windows of all freezes; those whose zone is <c>endpoint</c> too.</summary>
-    public IReadOnlyList<Window> FreezeWindows => [.. Freezes.Select(freeze => freeze.Window)];
-
     /// <summary>Nothing was ever said.</summary>
     public static InForce Nothing(DateTimeOffset at) => new(null, [], [], [], at);
 
