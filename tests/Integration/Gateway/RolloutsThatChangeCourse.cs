@@ -1,5 +1,4 @@
 using Hotpatch.Contracts;
-using Hotpatch.Contracts.Agents;
 using Hotpatch.Contracts.Catalog;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Policies;
@@ -178,5 +177,5 @@ public sealed class RolloutsThatChangeCourse : IAsyncLifetime
         Assert.Single((await done.AwaitOrders(_ => true)).Orders_);
     }
 
-    private Task Announced(FakeAgent agent, OrderResult result) => _gateway.Service.Await<OutcomesRecorded>(page => page.Outcomes.Any(outcome => outcome.EndpointId == agent.Id && outcome.Result == result));
+    private Task<OutcomesRecorded> Announced(FakeAgent agent, OrderResult result) => _gateway.Service.Await<OutcomesRecorded>(page => page.Outcomes.Any(outcome => outcome.EndpointId == agent.Id && outcome.Result == result));
 }

@@ -94,6 +94,17 @@ public sealed class StoringInSets : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Wakes_who_listens_for_new_facts()
+    {
+        await using (var listen = new NpgsqlCommand("listen mt_events_appended", _database)) await listen.ExecuteNonQueryAsync();
+        var agent = await _gateway.Agent("e1");
+        while (await _database.WaitAsync(TimeSpan.FromMilliseconds(500))) { }
+        await agent.AwaitAcknowledged(await agent.Report(at => Outcome(agent, at)));
+
+        Assert.True(await _database.WaitAsync(TimeSpan.FromSeconds(5)));
+    }
+
+    [Fact]
     public async Task Announces_what_comes_after_a_batch_that_failed_in_the_middle()
     {
         var (bad, good) = (await _gateway.Agent("bad"), await _gateway.Agent("good"));
