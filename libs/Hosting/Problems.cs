@@ -118,7 +118,21 @@ public static partial class Problems
 public static class Infrastructure
 {
     /// <summary>A stream has moved on from the version that was decided on.</summary>
-    public static bool IsLostRace(Exception failure) => failure is ConcurrencyException or EventStreamUnexpectedMaxEventIdException;
+    public static bool IsLostRace(Exception? failure)
+    {
+        for (; failure is not null; failure = failure.InnerException)
+        {
+            switch (failure)
+            {
+                case ConcurrencyException or EventStreamUnexpectedMaxEventIdException:
+                // As the database says it, where the store does not translate: its own state for a version, and the keys of streams and positions.
+                case PostgresException { SqlState: "MT003" }:
+                case PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: { } key } when key.Contains("mt_streams", StringComparison.Ordinal) || key.Contains("stream_and_version", StringComparison.Ordinal):
+                    return true;
+            }
+        }
+        return false;
+    }
 
     public static bool IsUnavailable(Exception? failure)
     {

@@ -70,7 +70,7 @@ public sealed class PublishingAPolicy
     [InlineData("""{"policy":{"minimumBakeSecond":60},"reason":"r"}""", "policy.minimumBakeSecond: There is no such key; perhaps minimumBakeSeconds is meant.")]
     [InlineData("""{"policy":{"limits":{"speed":60}},"reason":"r"}""", "policy.limits.speed: There is no such key; there are maxInFlight, ")]
     [InlineData("""{"policy":{"approval":{"needed":"two","approvers":[]}},"reason":"r"}""", "policy.approval.needed: Expected a whole number, not \"two\".")]
-    [InlineData("""{"policy":{"approval":{"needed":2}},"reason":"r"}""", "policy.approval.approvers: This key is missing; it takes a list.")]
+    [InlineData("""{"policy":{"approval":{"approvers":[]}},"reason":"r"}""", "policy.approval.needed: This key is missing; it takes a whole number.")]
     [InlineData("""{"policy":{"windows":[{"name":"n","kind":"maybe","start":"s","duration":"d","rule":null,"zone":"z"}]},"reason":"r"}""", "policy.windows[0].kind: Expected one of allow, deny, not \"maybe\".")]
     [InlineData("""{"policy":{"windows":{"name":"n"}},"reason":"r"}""", "policy.windows: Expected a list, not a group of keys.")]
     [InlineData("""{"policy":{"requirements":[null]},"reason":"r"}""", "policy.requirements[0]: Expected a group of keys, not nothing.")]

@@ -24,7 +24,7 @@ public sealed class TheDoctorsLookAtTheFleet
 
     [Fact]
     public void Finds_an_outcome_the_rollout_never_counted() =>
-        Found("web-1 ended healthy at the endpoint and not yet in the rollout", Sound(members: [Member(1) with { Result = null }, Member(2)]));
+        Found("web-1 ended healthy at the endpoint and not yet in the rollout", Sound(members: [Member(1) with { Result = null }, Member(2)], ring: Ring(healthy: 1)));
 
     [Fact]
     public void Finds_an_outcome_counted_as_something_else() =>

@@ -110,7 +110,7 @@ internal sealed class Operators
                 return;
             }
             _world.Suffers(Fault.LostRace, $"{by} over {facts[0].GetType().Name}");
-            facts = again(Order(by)).Events;
+            facts = Recorded(log, again(Order(by)).Events);
             version = log.Facts.Count;
             if (facts.Count == 0) return;
         }
@@ -132,23 +132,27 @@ internal sealed class Operators
             : ResumeRollout.Decide(rollout, order);
     }
 
-    // Beside the saga, as RolloutStream does it: the numbers anew beside a fact that changes whom a ring counts.
     private void AppendBeside(RolloutLog log, IReadOnlyList<object> decided)
     {
-        if (decided.Count == 0) return;
+        if (decided.Count > 0) log.TryAppend(log.Facts.Count, _world.Bug == Bug.KeepsThoseWhoLeftInTheCount ? decided : Recorded(log, decided), "membership");
+    }
+
+    // As the product records beside the saga: the numbers anew beside a fact that changes whom a ring counts.
+    private static List<object> Recorded(RolloutLog log, IReadOnlyList<object> decided)
+    {
+        var facts = new List<object>();
+        if (decided.Count == 0) return facts;
         var whole = new Rollout();
         foreach (var earlier in log.Facts) whole.Fold(earlier);
-        var facts = new List<object>();
         foreach (var fact in decided)
         {
-            if (_world.Bug == Bug.KeepsThoseWhoLeftInTheCount) facts.Add(fact);
-            else Judging.Record(whole, fact, each =>
+            Judging.Record(whole, fact, each =>
             {
                 whole.Fold(each);
                 facts.Add(each);
             });
         }
-        log.TryAppend(log.Facts.Count, facts, "membership");
+        return facts;
     }
 
     private void Begin(RolloutLog log)
@@ -177,10 +181,10 @@ internal sealed class Operators
         var version = log.Facts.Count;
         var decision = decide(Order(by));
         if (decision.Events.Count == 0) return;
-        _pending.Add((log, version, decision.Events, by, decide));
+        _pending.Add((log, version, Recorded(log, decision.Events), by, decide));
         if (_world.Random.Next(4) > 0) Commit();
         // The same command again, because its answer was lost.
-        if (_world.Random.Next(20) == 0 && decide(Order(by)) is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, again.Events, by, decide));
+        if (_world.Random.Next(20) == 0 && decide(Order(by)) is { Events.Count: > 0 } again) _pending.Add((log, log.Facts.Count, Recorded(log, again.Events), by, decide));
     }
 
     private void AroundIt()
