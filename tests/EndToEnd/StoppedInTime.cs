@@ -10,6 +10,9 @@ public sealed class StoppedInTime(Machine machine)
     // Several times the second between two looks of an agent.
     private static readonly TimeSpan SeveralLooks = TimeSpan.FromSeconds(5);
 
+    // The end of a process within ten seconds of its apply, and a look, speaks against the patch.
+    private static readonly TimeSpan AboveSuspicion = TimeSpan.FromSeconds(13);
+
     [Fact]
     public async Task A_blocked_patch_stays_out_of_a_process_that_starts_anew_until_it_is_unblocked()
     {
@@ -19,6 +22,7 @@ public sealed class StoppedInTime(Machine machine)
         await Machine.Eventually(() => Task.FromResult(!endpoint.Desired.Contains(digest, StringComparison.Ordinal)), "the agent was not told of the block");
         Assert.Equal(Teller.Fixed, endpoint.Prove());
 
+        await Task.Delay(AboveSuspicion, TestContext.Current.CancellationToken);
         endpoint.RestartTarget();
         await Machine.Eventually(() => Task.FromResult(Has(endpoint, "patched_process_exited")), "the end of the patched process was not seen");
         await Task.Delay(SeveralLooks, TestContext.Current.CancellationToken);

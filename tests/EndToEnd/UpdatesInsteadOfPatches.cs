@@ -8,15 +8,21 @@ namespace Hotpatch.Tests.EndToEnd;
 /// <summary>The ordinary update of the distribution, by apt and dpkg as they are: in the place of a hot patch that cannot be, and as the end of one.</summary>
 public sealed class UpdatesInsteadOfPatches(Machine machine)
 {
+    // The end of a process within ten seconds of its apply, and a look, speaks against the patch.
+    private static readonly TimeSpan AboveSuspicion = TimeSpan.FromSeconds(13);
+
     private string _source = "", _old = "", _fixed = "";
 
     [Fact]
     public async Task An_endpoint_that_cannot_be_hot_patched_is_updated_and_restarted_and_its_hot_patch_is_retired()
     {
         Build("fallback");
+        // Without one that can, nothing would be proven of the patch, and a person asked.
+        using var other = new PackagedEndpoint(machine, "packaged-4", "fallback", _old);
         using var endpoint = new PackagedEndpoint(machine, "packaged-1", "fallback", _old);
         endpoint.Source.Publish(PackagedEndpoint.Package, PackagedEndpoint.FixedVersion, _fixed, endpoint.Program);
         await endpoint.IsKnown();
+        await other.IsKnown();
         var before = endpoint.Pids;
         // A debugger that somebody left there: the other process of the service can be patched, this one cannot.
         using var debugger = Debug(before[0]);
@@ -33,9 +39,13 @@ public sealed class UpdatesInsteadOfPatches(Machine machine)
         Assert.Equal(
             (PackagedEndpoint.Package, PackagedEndpoint.OldVersion, PackagedEndpoint.FixedVersion, PackagedEndpoint.Unit),
             (updated["package"]!.GetValue<string>(), updated["fromVersion"]!.GetValue<string>(), updated["toVersion"]!.GetValue<string>(), updated["restarted"]!.AsArray().Single()!.GetValue<string>()));
+        // The agent ended it itself: that is nobody's crash.
+        Assert.DoesNotContain(events, one => one.Kind == "health_regressed");
         Assert.Equal(["apply refused", "update updated"], events.Where(one => one.Kind == "order_completed").Select(one => $"{one.Data["kind"]} {one.Data["result"]}"));
         var details = machine.Ask("rollout", "get", "fallback");
         Assert.Equal((1, 1), (details["fallbacksOrdered"]!.GetValue<int>(), details["fallbacksUpdated"]!.GetValue<int>()));
+        Assert.Equal((1, 1), (details["rings"]![0]!["healthy"]!.GetValue<int>(), details["rings"]![0]!["updated"]!.GetValue<int>()));
+        Assert.Equal(PackagedEndpoint.OldVersion, other.Source.Installed(PackagedEndpoint.Package));
 
         Assert.Equal(PackagedEndpoint.FixedVersion, endpoint.Source.Installed(PackagedEndpoint.Package));
         Assert.Empty(before.Intersect(endpoint.Pids));
@@ -56,12 +66,13 @@ public sealed class UpdatesInsteadOfPatches(Machine machine)
         Assert.Equal([Teller.Fixed, Teller.Fixed], endpoint.Prove());
 
         // A restart alone brings the old file back to life, and with it the patch.
+        await Task.Delay(AboveSuspicion, TestContext.Current.CancellationToken);
         endpoint.Restart();
         await Machine.Eventually(() => Task.FromResult(endpoint.Events().Count(one => one.Kind == "newcomer_patched") == 2), "the restarted service did not get the patch");
         // The fixed file alone leaves it to the processes of the old one.
         endpoint.Source.Publish(PackagedEndpoint.Package, PackagedEndpoint.FixedVersion, _fixed, endpoint.Program);
         endpoint.Source.Install(PackagedEndpoint.Package);
-        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        await Task.Delay(AboveSuspicion, TestContext.Current.CancellationToken);
         Assert.False(endpoint.Has("patch_retired"), "it was retired while processes of the old file still need it");
         Assert.Equal([Teller.Fixed, Teller.Fixed], endpoint.Prove());
 
@@ -70,6 +81,7 @@ public sealed class UpdatesInsteadOfPatches(Machine machine)
         var retired = endpoint.Events().Single(one => one.Kind == "patch_retired").Data;
         Assert.Contains($"{PackagedEndpoint.Package} {PackagedEndpoint.FixedVersion}", retired["reason"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(2, endpoint.Events().Count(one => one.Kind == "newcomer_patched"));
+        Assert.False(endpoint.Has("health_regressed"));
         Assert.Equal([Teller.Fixed, Teller.Fixed], endpoint.Prove());
         Assert.Empty(machine.Ask("endpoint", "get", endpoint.Name)["patches"]!.AsArray());
     }
