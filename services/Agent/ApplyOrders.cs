@@ -15,8 +15,9 @@ internal sealed class ApplyOrders(Endpoint endpoint, PackageStore packages, Patc
     public async Task Begin(StandingOrder order, IReadOnlyList<ScannedProcess> processes, DateTimeOffset lastLook, CancellationToken ct)
     {
         var progress = endpoint.Now.Of(order.OrderId);
+        if (Failing(order, progress) is not null) return;
         if (progress.Result == OrderResult.Healthy) await ApplyToNewcomers(order, processes, lastLook, ct);
-        if (progress.Result is not null || progress.Regression is not null) return;
+        if (progress.Result is not null) return;
         if (await PackageOf(order, ct) is not { } package) return;
 
         var (unfinished, fresh) = Split(order, Targets(processes, package));
@@ -28,10 +29,9 @@ internal sealed class ApplyOrders(Endpoint endpoint, PackageStore packages, Patc
     public async Task Conclude(StandingOrder order, IReadOnlyList<ScannedProcess> processes, CancellationToken ct)
     {
         var progress = endpoint.Now.Of(order.OrderId);
-        if (progress.Regression is { } regression)
+        if (Failing(order, progress) is { } regression)
         {
-            // Of an order that has ended it is one process that was late: it matters where the patch must go, or must not come again.
-            if (progress.Result is null || progress.Result == OrderResult.Healthy && (order.RollBackOnRegression || regression.Probe == CrashGuard.CrashLoop)) await Fail(order, regression, processes, ct);
+            await Fail(order, regression, processes, ct);
             return;
         }
         if (progress.Result is not null || await PackageOf(order, ct) is not { } package) return;
@@ -48,6 +48,10 @@ internal sealed class ApplyOrders(Endpoint endpoint, PackageStore packages, Patc
 
     public static List<(ScannedProcess Process, string BuildId)> Targets(IReadOnlyList<ScannedProcess> processes, PatchPackage package) =>
         [.. processes.SelectMany(process => process.Binaries.Where(binary => package.TargetFor(binary.BuildId) is not null).Take(1).Select(binary => (process, binary.BuildId)))];
+
+    // What the order is to fail for. Of one that has ended well it is one process that was late: it matters where the patch must go, or must not come again.
+    private static HealthRegressed? Failing(StandingOrder order, OrderProgress progress) =>
+        progress.Regression is { } regression && (progress.Result is null || progress.Result == OrderResult.Healthy && (order.RollBackOnRegression || regression.Probe == CrashGuard.CrashLoop)) ? regression : null;
 
     private static (OrderResult, string?) Sum(OrderProgress progress, int held)
     {

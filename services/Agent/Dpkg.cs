@@ -21,6 +21,10 @@ internal sealed class Dpkg(string? folder)
             : null;
     }
 
+    /// <summary>Brings a change to its end that was cut off; what an administrator changed in settings stays.</summary>
+    public Task<CallResult> Configure(TimeSpan limit) =>
+        ProgramCall.Run(["dpkg", .. Database, "--configure", "-a", "--force-confdef", "--force-confold"], limit, CancellationToken.None, ("DEBIAN_FRONTEND", "noninteractive"));
+
     /// <summary>Debian's order of versions (deb-version(7)), by the program that decides it.</summary>
     public static async Task<bool> IsAtLeast(string version, string wanted, CancellationToken ct) => (await ProgramCall.Run(["dpkg", "--compare-versions", version, "ge", wanted], Limit, ct)).Code == 0;
 

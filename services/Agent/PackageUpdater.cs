@@ -56,7 +56,7 @@ internal sealed class PackageUpdater(AgentOptions options)
         if (answer.Code != 0 && answer.Complaint.Contains("dpkg --configure -a", StringComparison.Ordinal))
         {
             // An earlier change was cut off, perhaps this one: apt does nothing before it is brought to its end.
-            await ProgramCall.Run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], InstallLimit, CancellationToken.None, ("DEBIAN_FRONTEND", "noninteractive"));
+            await Dpkg.Configure(InstallLimit);
             answer = await Upgrade(update.Package);
         }
         if (answer.Code != 0) return Failed("update.apt_failed", $"apt-get ended with {answer.Code}: {answer.Complaint}");

@@ -38,7 +38,7 @@ internal sealed class Permits(Guid endpoint, PermitKeys keys, EpochFloors floors
             if (Lives(order)) return true;
             if (_connected) Ask(order);
         }
-        Asked?.Invoke();
+        Tell();
         return false;
     }
 
@@ -62,7 +62,7 @@ internal sealed class Permits(Guid endpoint, PermitKeys keys, EpochFloors floors
     public void Close(Guid order)
     {
         lock (_gate) CloseDesk(order);
-        Asked?.Invoke();
+        Tell();
     }
 
     /// <summary>Permits of orders that are no longer in force go back.</summary>
@@ -70,7 +70,7 @@ internal sealed class Permits(Guid endpoint, PermitKeys keys, EpochFloors floors
     {
         lock (_gate)
             foreach (var order in _desks.Keys.Except(inForce).ToList()) CloseDesk(order);
-        Asked?.Invoke();
+        Tell();
     }
 
     public void Connected()
@@ -149,6 +149,13 @@ internal sealed class Permits(Guid endpoint, PermitKeys keys, EpochFloors floors
         if (permit.Digest != order.Digest) return $"it is for {permit.Digest}, and the order is for {order.Digest}.";
         if (permit.Epoch < floor) return $"it is of epoch {permit.Epoch}, and the rollout has come to {floor}.";
         return permit.LifeSeconds > 0 ? null : "it is dead already.";
+    }
+
+    private void Tell()
+    {
+        lock (_gate)
+            if (_outgoing.Count == 0) return;
+        Asked?.Invoke();
     }
 
     private static string Word(OrderKind kind) => kind switch { OrderKind.Apply => "apply", OrderKind.RollBack => "roll_back", _ => "update" };

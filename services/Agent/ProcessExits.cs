@@ -1,3 +1,4 @@
+using Hotpatch.Contracts;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Patcher;
 
@@ -33,13 +34,16 @@ internal sealed class ProcessExits(Endpoint endpoint)
         var (key, now, start) = (ProcessKey.Of(held.Process), endpoint.Clock.GetUtcNow(), BootTime.StartOfMachine(endpoint.Clock));
         var gone = new GoneProcess(new EndedProcess(held, now), _listened.Contains(key), holdings.Unjudged.ContainsKey((key, held.PatchId)));
         var finding = CrashGuard.Judge(gone, holdings.Ended, [.. processes.Select(process => (process.Executable, StartOf(process, start)))], start, TimeSpan.FromSeconds(endpoint.Options.ScanSeconds));
-        if (finding is { } against && holdings.Of(held.OrderId).Regression?.Process != held.Process)
+        if (finding is { } against && !IsBeingUpdated(held) && holdings.Of(held.OrderId).Regression?.Process != held.Process)
         {
             endpoint.Journal.Record(sequence => new HealthRegressed(endpoint.Id, sequence, held.OrderId, held.RolloutId, held.PatchId, held.Process, against.Probe, against.Reason, now), null);
             Log.Warn($"process {held.Process.Pid} ({held.Process.Executable}) ended with patch {held.Digest}: {against.Reason}");
         }
         endpoint.Journal.Record(sequence => new PatchedProcessExited(endpoint.Id, sequence, held.PatchId, held.Digest, held.Process, now), null);
     }
+
+    // The agent itself restarts what runs the old file.
+    private bool IsBeingUpdated(PatchApplied held) => endpoint.Orders.Current.Any(order => order.Kind == OrderKind.Update && order.PatchId == held.PatchId);
 
     private static ProcessKey Key(ScannedProcess process) => new(process.Pid, process.StartTicks);
 }

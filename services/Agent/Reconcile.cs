@@ -58,9 +58,9 @@ internal sealed class Reconcile
             _exits.Report(processes);
         }
         await _watch.Look(processes, ct);
-        foreach (var order in orders.Where(order => order.Kind == OrderKind.Apply && _endpoint.Orders.Has(order.OrderId)))
+        foreach (var order in orders.Where(order => order.Kind != OrderKind.RollBack && _endpoint.Orders.Has(order.OrderId)))
         {
-            await _apply.Conclude(order, processes, ct);
+            if (order.Kind == OrderKind.Apply) await _apply.Conclude(order, processes, ct);
             await _retirement.Look(order, processes, ct);
         }
         _lastLook = look;

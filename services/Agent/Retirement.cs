@@ -11,10 +11,11 @@ internal sealed class Retirement(Endpoint endpoint, PackageStore packages, Dpkg 
 
     private readonly Dictionary<string, long> _looked = [];
 
+    /// <param name="order">An apply, or the update that took its place.</param>
     public async Task Look(StandingOrder order, IReadOnlyList<ScannedProcess> processes, CancellationToken ct)
     {
         var holdings = endpoint.Now;
-        if (order.Kind != OrderKind.Apply || !holdings.Outlived.Contains(order.Digest) || holdings.Held.Values.Any(held => held.Digest == order.Digest)) return;
+        if (!holdings.Outlived.Contains(order.Digest) || holdings.Held.Values.Any(held => held.Digest == order.Digest)) return;
         if (_looked.TryGetValue(order.Digest, out var looked) && endpoint.Clock.GetElapsedTime(looked) < LookEvery) return;
         if (await packages.Get(order.Digest, ct) is not { Manifest.Fallback: { } fallback } package || ApplyOrders.Targets(processes, package).Count > 0) return;
         _looked[order.Digest] = endpoint.Clock.GetTimestamp();

@@ -1,11 +1,11 @@
 using System.Globalization;
-using System.Net.Sockets;
 using Xunit;
 
 namespace Hotpatch.Tests.EndToEnd.Fixtures;
 
 /// <summary>One endpoint: an agent, and a live teller that it may patch.</summary>
-internal sealed class Endpoint(Machine machine, string name, int port) : IDisposable
+/// <param name="program">Which teller; null = the one that was shipped to the fleet. An endpoint with another is no part of it, and leaves when it is disposed of.</param>
+internal sealed class Endpoint(Machine machine, string name, int port, string? program = null) : IDisposable
 {
     private RunningProgram? _target, _agent;
     private string _startTicks = "";
@@ -14,29 +14,42 @@ internal sealed class Endpoint(Machine machine, string name, int port) : IDispos
     public int TargetPid => _target!.Pid;
     public RunningProgram Agent => _agent!;
 
-    private string TargetFolder => Path.Combine(machine.EndpointsFolder, name, "target");
+    /// <summary>Digests, as the agent was last told them: what it is to bring about.</summary>
+    public string Desired => File.ReadAllText(Path.Combine(Folder, "agent", "orders.json"));
 
-    public void Start(string gateway, string enrolmentToken)
+    private string Folder => Path.Combine(program is null ? machine.EndpointsFolder : Path.Combine(machine.Folder, "others"), name);
+
+    private string TargetFolder => Path.Combine(Folder, "target");
+
+    public void Start()
     {
-        var folder = Path.Combine(machine.EndpointsFolder, name);
-        foreach (var part in (string[])["agent", "target"]) Directory.CreateDirectory(Path.Combine(folder, part));
-        _target = new RunningProgram($"target of {name}", machine.Log($"target-{name}"), Teller.Shipped(machine), [port.ToString(CultureInfo.InvariantCulture)], Path.Combine(folder, "target"));
+        foreach (var part in (string[])["agent", "target"]) Directory.CreateDirectory(Path.Combine(Folder, part));
+        _target = new RunningProgram($"target of {name}", machine.Log($"target-{name}"), program ?? Teller.Shipped(machine), [port.ToString(CultureInfo.InvariantCulture)], TargetFolder);
         _target.Start();
         _agent = new RunningProgram($"agent of {name}", machine.Log($"agent-{name}"), machine.AgentProgram,
         [
-            "run", "--gateway", gateway, "--name", name, "--label", $"number={name[^1]}", "--enrolment-token", enrolmentToken, "--state", Path.Combine(folder, "agent"),
-            "--trust", machine.TrustFolder, "--patcher", machine.PatcherProgram, "--scope", Path.Combine(folder, "target"), "--scan-seconds", "1",
-        ], folder);
+            "run", "--gateway", machine.AgentAddress, "--name", name, "--label", $"number={name[^1]}", "--enrolment-token", Machine.EnrolmentToken, "--state", Path.Combine(Folder, "agent"),
+            "--trust", machine.TrustFolder, "--patcher", machine.PatcherProgram, "--scope", TargetFolder, "--scan-seconds", "1",
+        ], Folder);
         _agent.Start();
         _startTicks = StartTicks();
     }
 
-    /// <summary>Starts the agent again, to be killed at a named step or to run on.</summary>
-    public void StartAgent(string? crashAt = null)
+    /// <summary>Starts the agent again, to be killed at a named step, to fall asleep at one (SIGSTOP), or to run on.</summary>
+    public void StartAgent(string? crashAt = null, string? sleepAt = null)
     {
-        if (crashAt is null) Agent.Environment.Remove("HOTPATCH_CRASH_AT");
-        else Agent.Environment["HOTPATCH_CRASH_AT"] = crashAt;
+        foreach (var (variable, step) in (ReadOnlySpan<(string, string?)>)[("HOTPATCH_CRASH_AT", crashAt), ("HOTPATCH_SLEEP_AT", sleepAt)])
+            if (step is null) Agent.Environment.Remove(variable);
+            else Agent.Environment[variable] = step;
         Agent.Start();
+    }
+
+    /// <summary>The target ends and is started again from the same file, with nothing in its memory.</summary>
+    public void RestartTarget()
+    {
+        _target!.Kill();
+        _target.Start();
+        _startTicks = StartTicks();
     }
 
     /// <summary>Another process of the same old file, on a port of its own.</summary>
@@ -59,10 +72,9 @@ internal sealed class Endpoint(Machine machine, string name, int port) : IDispos
         return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(line, CultureInfo.InvariantCulture))];
     }
 
-    /// <summary>What the target answers to a corrupt RESTORE: "+OK" from vulnerable code, an error from fixed code.</summary>
-    public string Prove() => Say("*4\r\n$7\r\nRESTORE\r\n$5\r\nproof\r\n$1\r\n0\r\n$4\r\n\u00c8abc\r\n");
+    public string Prove() => Teller.Prove(port);
 
-    public string Ping() => Say("PING\r\n");
+    public string Ping() => Teller.Say(port, "PING\r\n");
 
     public void AssertNeverRestarted()
     {
@@ -74,16 +86,7 @@ internal sealed class Endpoint(Machine machine, string name, int port) : IDispos
     {
         _agent?.Dispose();
         _target?.Dispose();
-    }
-
-    private string Say(string request)
-    {
-        using var client = new TcpClient("127.0.0.1", port);
-        client.ReceiveTimeout = 5000;
-        var stream = client.GetStream();
-        stream.Write([.. request.Select(letter => (byte)letter)]);
-        using var reader = new StreamReader(stream);
-        return reader.ReadLine() ?? "";
+        if (program is not null) machine.Hotpatch("endpoint", "decommission", name, "--reason", "its test is over");
     }
 
     private string StartTicks() => File.ReadAllText($"/proc/{TargetPid}/stat").Split(") ")[1].Split(' ')[19];

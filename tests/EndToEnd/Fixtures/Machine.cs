@@ -19,12 +19,15 @@ namespace Hotpatch.Tests.EndToEnd.Fixtures;
 public sealed class Machine : IAsyncLifetime
 {
     private static readonly TimeSpan ServicePatience = TimeSpan.FromSeconds(60);
-    private const string EnrolmentToken = "a-token-for-enrolment-in-tests";
+    internal const string EnrolmentToken = "a-token-for-enrolment-in-tests";
+
+    /// <summary>How long an agent may begin what it was permitted.</summary>
+    internal static readonly TimeSpan PermitLife = TimeSpan.FromSeconds(20);
 
     private readonly Dictionary<string, RunningProgram> _services = [];
     private readonly Dictionary<string, string> _addresses = [];
     private readonly List<Endpoint> _fleet = [];
-    private string _postgres = "", _agentAddress = "";
+    private string _postgres = "";
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("hotpatch-machine-").FullName;
     public string Token { get; } = "a-token-for-the-api-in-tests";
@@ -34,6 +37,7 @@ public sealed class Machine : IAsyncLifetime
     public string KeyFile => Path.Combine(Folder, "keys", "release.key");
     public string EndpointsFolder => Path.Combine(Folder, "endpoints");
     internal IReadOnlyList<Endpoint> Fleet => _fleet;
+    internal string AgentAddress { get; private set; } = "";
     internal IEnumerable<(string Name, string Address)> Services => _addresses.Select(pair => (pair.Key, pair.Value));
 
     public async ValueTask InitializeAsync()
@@ -50,7 +54,7 @@ public sealed class Machine : IAsyncLifetime
         File.Copy(Path.ChangeExtension(KeyFile, ".pub"), Path.Combine(TrustFolder, "release.pub"));
         Teller.Make(this);
         for (var i = 1; i <= 4; i++) _fleet.Add(new Endpoint(this, $"endpoint-{i}", FreePort()));
-        foreach (var endpoint in _fleet) endpoint.Start(_agentAddress, EnrolmentToken);
+        foreach (var endpoint in _fleet) endpoint.Start();
         await Eventually(() => Task.FromResult(EndpointsKnown() == _fleet.Count), "not all endpoints enrolled and told what they run");
     }
 
@@ -128,7 +132,7 @@ public sealed class Machine : IAsyncLifetime
     {
         (string Name, string Project)[] services = [("catalog", "Catalog"), ("rollouts", "Rollouts"), ("gateway", "Gateway"), ("compliance", "Compliance")];
         foreach (var (name, _) in services) _addresses[name] = $"http://127.0.0.1:{FreePort()}";
-        _agentAddress = $"http://127.0.0.1:{FreePort()}";
+        AgentAddress = $"http://127.0.0.1:{FreePort()}";
         foreach (var (name, project) in services)
         {
             var folder = CheckoutRoot.PathOf("services", project, "bin", "Debug", "net10.0");
@@ -136,9 +140,9 @@ public sealed class Machine : IAsyncLifetime
             foreach (var (key, value) in ((string, string)[])
             [
                 ("Store__ConnectionString", _postgres), ("Bus__Transport", "rabbitmq"), ("Bus__Uri", broker), ("Access__Token", Token),
-                ("Catalog__TrustFolder", TrustFolder), ("Catalog__PackageFolder", Path.Combine(Folder, "packages", "catalog")), ("Gateway__AgentUrl", _agentAddress),
+                ("Catalog__TrustFolder", TrustFolder), ("Catalog__PackageFolder", Path.Combine(Folder, "packages", "catalog")), ("Gateway__AgentUrl", AgentAddress),
                 ("Gateway__CatalogUrl", _addresses["catalog"]), ("Gateway__EnrolmentToken", EnrolmentToken), ("Gateway__PackageFolder", Path.Combine(Folder, "packages", "gateway")),
-                ("DOTNET_gcServer", "0"),
+                ("Gateway__PermitSeconds", PermitLife.TotalSeconds.ToString(CultureInfo.InvariantCulture)), ("DOTNET_gcServer", "0"),
             ]) service.Environment[key] = value;
             _services[name] = service;
         }

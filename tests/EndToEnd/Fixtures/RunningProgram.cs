@@ -27,6 +27,12 @@ internal sealed class RunningProgram(string name, string log, string file, strin
         _process.WaitForExit();
     }
 
+    /// <summary>True while it is stopped by SIGSTOP: state T of proc(5).</summary>
+    public bool IsAsleep => IsAlive && File.ReadAllText($"/proc/{Pid}/stat").Split(") ")[1].StartsWith('T');
+
+    /// <summary>SIGCONT.</summary>
+    public void WakeUp() => Run("kill", ["-CONT", Pid.ToString(System.Globalization.CultureInfo.InvariantCulture)], folder, new Dictionary<string, string>()).Succeed();
+
     /// <summary>Waits for it to end by itself.</summary>
     public void AwaitEnd(TimeSpan patience) =>
         Assert.True(_process!.WaitForExit(patience), $"{name} still runs, and should have ended ({log})");
