@@ -101,7 +101,7 @@ internal static class SimulateFleetCommand
     private static async Task<IReadOnlyList<string>> Settle(SimulatedFleet fleet, Client.HotpatchClient client, TimeProvider clock, CancellationToken ct)
     {
         var began = clock.GetTimestamp();
-        while (clock.GetElapsedTime(began) < Settling && fleet.Links.Any(link => link.IsConnected && link.Agent.Acknowledged < link.Agent.Last)) await Task.Delay(TableEvery, clock, ct);
+        while (clock.GetElapsedTime(began) < Settling && !fleet.Links.All(link => link.HasTold)) await Task.Delay(TableEvery, clock, ct);
         return await Verification.Compare(fleet, client, ct);
     }
 

@@ -22,6 +22,12 @@ internal sealed class AgentLink(SimulatedFleet fleet, SimulatedAgent agent)
     public SimulatedAgent Agent => agent;
     public bool IsConnected { get; private set; }
 
+    /// <summary>Not to be heard of again: it was played as offline, or went silent.</summary>
+    public bool IsAway => _isSilent || fleet.IsOffline(agent.Index);
+
+    /// <summary>Everything it wrote has reached the Gateway.</summary>
+    public bool HasTold => IsAway || agent.Acknowledged == agent.Last;
+
     /// <summary>Sessions until <paramref name="ct"/> ends.</summary>
     /// <param name="once">Ends when the inventory is acknowledged: an agent that then is away.</param>
     public async Task Run(bool once, CancellationToken ct)

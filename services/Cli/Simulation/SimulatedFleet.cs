@@ -57,9 +57,9 @@ internal sealed class SimulatedFleet : IAsyncDisposable
     public string? LastTrouble => Volatile.Read(ref _trouble);
     public long Now => Clock.GetTimestamp();
 
-    /// <summary>Nobody has anything under way and everything recorded is acknowledged, and that for a while.</summary>
+    /// <summary>Nobody has anything under way and everything recorded is acknowledged, and that for a while. Who waits for a Gateway that is gone is not idle.</summary>
     public bool IsIdle(TimeSpan since) =>
-        Counters.Begun > 0 && Elapsed(Interlocked.Read(ref Counters.LastChange)) >= since && _links.TrueForAll(link => !link.IsConnected || link.Agent.IsIdle);
+        Counters.Begun > 0 && Elapsed(Interlocked.Read(ref Counters.LastChange)) >= since && _links.TrueForAll(link => link.IsAway || link.IsConnected && link.Agent.IsIdle);
 
     public bool IsOffline(int agent) => Dice.Share(Options.Seed, agent, OfflineOccasion, 0) < Options.Offline;
 

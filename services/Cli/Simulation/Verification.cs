@@ -31,7 +31,7 @@ internal static class Verification
         var facts = recorded.Select(stored => (stored.Kind, Sequence: SequenceOf(stored), stored.Data)).Where(fact => fact.Sequence > agent.First).ToList();
         var times = facts.CountBy(fact => fact.Sequence).ToDictionary();
         for (var sequence = agent.First + 1; sequence <= agent.Last; sequence++)
-            if (times.GetValueOrDefault(sequence) is var count and not 1) yield return count == 0 ? $"journal entry {sequence} is lost" : $"journal entry {sequence} is recorded {count} times";
+            if (times.GetValueOrDefault(sequence) is var count and not 1) yield return count == 0 ? sequence > agent.Acknowledged ? $"journal entry {sequence} has not arrived, and was not acknowledged" : $"journal entry {sequence} is lost" : $"journal entry {sequence} is recorded {count} times";
         foreach (var beyond in times.Keys.Where(sequence => sequence > agent.Last).Order()) yield return $"journal entry {beyond} is recorded, and was never written";
 
         foreach (var deed in agent.Deeds)
