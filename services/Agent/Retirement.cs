@@ -1,4 +1,3 @@
-using Hotpatch.Contracts;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Patcher;
 

@@ -38,7 +38,7 @@ internal sealed class AnsweringProbes : IDisposable
                 using var client = await _listener.AcceptTcpClientAsync();
                 Interlocked.Increment(ref _asked);
                 await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(Answer));
-                await client.GetStream().ReadAsync(new byte[16]);
+                _ = await client.GetStream().ReadAtLeastAsync(new byte[16], 1, throwOnEndOfStream: false);
             }
         }
         catch (Exception over) when (over is SocketException or ObjectDisposedException)

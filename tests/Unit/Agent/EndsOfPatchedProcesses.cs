@@ -1,6 +1,5 @@
 using System.Runtime.Versioning;
 using Hotpatch.Agent;
-using Hotpatch.Contracts.Agents;
 using Hotpatch.Contracts.Gateway;
 using Xunit;
 

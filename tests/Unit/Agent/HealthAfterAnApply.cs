@@ -1,5 +1,4 @@
 using System.Runtime.Versioning;
-using Hotpatch.Contracts.Agents;
 using Hotpatch.Contracts.Gateway;
 using Hotpatch.Contracts.Patcher;
 using Xunit;
@@ -34,9 +33,9 @@ public sealed class HealthAfterAnApply : IDisposable
         Ordered();
         await _endpoint.Pass();
         Assert.Equal(2, _process.Asked);        // before the apply, and at once after it
-        foreach (var (seconds, asked) in (ReadOnlySpan<(int, int)>)[(59, 2), (1, 3), (239, 3), (1, 4), (599, 4)])
+        foreach (var (seconds, asked) in ((int, int)[])[(59, 2), (1, 3), (239, 3), (1, 4), (599, 4)])
         {
-            _endpoint.PassAfter(seconds).GetAwaiter().GetResult();
+            await _endpoint.PassAfter(seconds);
             Assert.Equal(asked, _process.Asked);
         }
         Assert.Empty(_endpoint.Facts<OrderCompleted>());

@@ -2,7 +2,6 @@ using System.Runtime.Versioning;
 using Hotpatch.Agent;
 using Hotpatch.Contracts.Agents;
 using Hotpatch.Contracts.Gateway;
-using Hotpatch.Contracts.Patcher;
 using Hotpatch.Trust;
 using Xunit;
 
