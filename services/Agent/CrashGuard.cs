@@ -42,8 +42,17 @@ internal static class CrashGuard
 
         var survived = gone.Process.SeenGoneAt - applied.At;
         if (survived <= Soon + scan) return (CrashLoop, $"the process ended {survived.TotalSeconds:F0} s after it was patched");
-        if (same.Count(one => one.SeenGoneAt - one.Applied.At < LoopWithin) >= RestartsMin) return (CrashLoop, $"{applied.Process.Executable} was restarted {same.Count} times within {LoopWithin.TotalSeconds:F0} s with the patch");
+        if (Restarts(same.Where(one => one.SeenGoneAt - one.Applied.At < LoopWithin)) is var restarts and >= RestartsMin) return (CrashLoop, $"{applied.Process.Executable} was restarted {restarts} times within {LoopWithin.TotalSeconds:F0} s with the patch");
         return gone.IsUnjudged && successors.Count == 0 ? (Alive, "the process is gone, and nothing runs in its place") : null;
+    }
+
+    // A service's processes that end together are one restart: each that counts was patched after the one before was gone.
+    private static int Restarts(IEnumerable<EndedProcess> ended)
+    {
+        var (count, gone) = (0, DateTimeOffset.MinValue);
+        foreach (var one in ended.OrderBy(one => one.SeenGoneAt))
+            if (one.Applied.At >= gone) (count, gone) = (count + 1, one.SeenGoneAt);
+        return count;
     }
 
     // proc(5) counts in hundredths of a second whatever the kernel's own tick is (USER_HZ).

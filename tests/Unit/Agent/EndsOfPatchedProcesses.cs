@@ -34,6 +34,10 @@ public sealed class EndsOfPatchedProcesses
     }
 
     [Fact]
+    public void Several_processes_that_a_restart_ends_together_are_one() =>
+        Assert.Null(Judge(Gone(appliedAt: 19, goneAt: 37), [Gone(appliedAt: 0, goneAt: 18).Process, Gone(appliedAt: 0, goneAt: 18).Process, Gone(appliedAt: 19, goneAt: 37).Process]));
+
+    [Fact]
     public void The_third_in_an_hour_does_not() =>
         Assert.Null(Judge(Gone(appliedAt: 2400, goneAt: 2420), [Gone(appliedAt: 0, goneAt: 20).Process, Gone(appliedAt: 1200, goneAt: 1220).Process]));
 

@@ -49,7 +49,7 @@ internal sealed class TestEndpoint : IDisposable
     public FakePatcher Patcher { get; }
     public PatchPackage Package { get; }
     public StatementKey GatewayKey => _key;
-    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+    public MovedClock Clock { get; } = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
     public Journal Journal => _parts.Journal;
     public Permits Permits => _parts.Permits;
     public StandingOrders Orders => _parts.Orders;
@@ -132,7 +132,7 @@ internal sealed class TestEndpoint : IDisposable
     /// <summary>A process of the vulnerable program that has run for an hour.</summary>
     /// <param name="pid">Of another start time than every other pid's.</param>
     public ScannedProcess Process(int pid, int? port = null, double startedSecondsAgo = 3600) =>
-        new(pid, Ticks(startedSecondsAgo) + pid % 10, "/usr/sbin/victim", [new ScannedBinary(FakeKernel.BuildId, "victim")], port is { } listening ? [listening] : [], []);
+        new(pid, Ticks(startedSecondsAgo) + pid % 10, "/usr/sbin/victim", [new ScannedBinary(FakeKernel.BuildId, "victim")], port is { } listening ? [listening] : [], Patches: null);
 
     public IReadOnlyList<T> Facts<T>() where T : class =>
         [.. Journal.Facts().Where(fact => fact.Kind == FactKinds.NameOf(typeof(T))).Select(fact => (T)fact.Data!.Value.Deserialize(ReportJson.Default.GetTypeInfo(typeof(T))!)!)];
@@ -158,6 +158,16 @@ internal sealed class TestEndpoint : IDisposable
         var bytes = PackageWriter.ToBytes(Package);
         var packages = new PackageStore(_options, (_, _) => Task.FromResult<byte[]?>(bytes));
         return new Parts(journal, orders, permits, new Reconcile(endpoint, new PatcherRunner(_options), packages));
+    }
+
+    /// <summary>A clock whose hands may be set without time going by.</summary>
+    internal sealed class MovedClock(DateTimeOffset start) : FakeTimeProvider(start)
+    {
+        public TimeSpan SetBackBy { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - SetBackBy;
+
+        public override long GetTimestamp() => base.GetUtcNow().Ticks;
     }
 
     private sealed record Parts(Journal Journal, StandingOrders Orders, Permits Permits, Reconcile Reconcile);

@@ -152,7 +152,7 @@ public sealed class WaitingForAPermit : IDisposable
     {
         _endpoint.Hear(await Asked());
         _endpoint.Clock.Advance(TimeSpan.FromSeconds(31));
-        _endpoint.Clock.AdjustTime(_endpoint.Clock.GetUtcNow() - TimeSpan.FromMinutes(10));
+        _endpoint.Clock.SetBackBy = TimeSpan.FromMinutes(10);
         await _endpoint.Pass();
 
         Assert.Empty(_endpoint.Changes());

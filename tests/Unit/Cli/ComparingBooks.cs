@@ -32,6 +32,7 @@ public sealed class ComparingBooks : IDisposable
         _agent.Finish();
         Gateway("patch_offered", new { orderId = OrderId });
         _recorded.AddRange(_agent.TakeUnsent(10).Select(Stored));
+        _agent.Acknowledge(_agent.Last);
     }
 
     public void Dispose() => _gateway.Dispose();
@@ -53,6 +54,16 @@ public sealed class ComparingBooks : IDisposable
         Assert.Equal(1, _recorded.RemoveAll(stored => stored.Kind == "patch_applied"));
 
         Assert.Equal(["journal entry 6 is lost", $"order {OrderId} changed memory once, recorded 0 times"], Differences());
+    }
+
+    [Fact]
+    public void Tells_what_never_arrived_from_what_was_lost()
+    {
+        var cutOff = new SimulatedAgent(0, Id, clockRate: 1);
+        cutOff.Welcome(5);
+        cutOff.Record(sequence => new PatchRetired(Id, sequence, Guid.Empty, "sha256:p", "it is updated", default), "");
+
+        Assert.Equal(["journal entry 6 has not arrived, and was not acknowledged"], Verification.Differences(cutOff, []));
     }
 
     [Fact]
