@@ -35,15 +35,7 @@ internal static class RolloutCommand
             var decision = decide(rollout, new Order(reason, http.Actor(), clock.GetUtcNow()));
             if (decision.Refusal is { } refusal) return Problems.From(refusal);
             if (decision.Events.Count == 0) return Answer(http, view);
-            var facts = new List<object>();
-            foreach (var decided in decision.Events)
-            {
-                Judging.Record(rollout, decided, fact =>
-                {
-                    rollout.Fold(fact);
-                    facts.Add(fact);
-                });
-            }
+            var facts = Judging.RecordAll(rollout, decision.Events);
             session.Events.Append(view.Id, version + facts.Count, [.. facts]);
             try
             {

@@ -17,15 +17,7 @@ public static class RolloutStream
             await using var session = store.LightweightSession();
             if (await session.LoadSaga<RolloutSagaState>(id, ct: ct) is not { } saga) return false;
             var version = saga.Rollout.Version;
-            var facts = new List<object>();
-            foreach (var decided in await decide(saga.Rollout, session))
-            {
-                Judging.Record(saga.Rollout, decided, fact =>
-                {
-                    saga.Rollout.Fold(fact);
-                    facts.Add(fact);
-                });
-            }
+            var facts = Judging.RecordAll(saga.Rollout, await decide(saga.Rollout, session));
             if (facts.Count == 0) return false;
             session.Events.Append(id, version + facts.Count, [.. facts]);
             try

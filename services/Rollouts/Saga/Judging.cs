@@ -70,6 +70,21 @@ public static class Judging
         foreach (var recounted in Recounted(rollout).ToList()) record(recounted);
     }
 
+    /// <summary>What is to be appended for <paramref name="decided"/>, each folded before the next is taken.</summary>
+    public static List<object> RecordAll(Rollout rollout, IEnumerable<object> decided)
+    {
+        var facts = new List<object>();
+        foreach (var fact in decided)
+        {
+            Record(rollout, fact, each =>
+            {
+                rollout.Fold(each);
+                facts.Add(each);
+            });
+        }
+        return facts;
+    }
+
     private static GateEvaluated Evaluate(Rollout rollout, Ring ring, DateTimeOffset now, IReadOnlyList<MetricReading>? metrics)
     {
         var gate = rollout.GateOf(ring);
