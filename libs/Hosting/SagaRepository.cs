@@ -170,6 +170,7 @@ internal sealed class StreamSagaContext<T, TMessage>(IDocumentSession session, C
     {
         if (saga.Raised.Count > 0)
         {
+            await StreamLock.TakeAt(session, saga.CorrelationId, saga.StreamVersion, CancellationToken);
             var version = saga.StreamVersion + saga.Raised.Count;
             if (saga.StreamVersion > 0) session.Events.Append(saga.CorrelationId, version, [.. saga.Raised]);
             else session.Events.StartStream(saga.CorrelationId, [.. saga.Raised]);

@@ -26,7 +26,9 @@ internal static class RolloutCommand
         for (var attempt = 1; ; attempt++)
         {
             await using var session = http.RequestServices.GetRequiredService<Marten.ISessionFactory>().OpenSession();
-            if (await Find(session, reference, ct) is not { } view) return Problems.NotFound("rollout", reference);
+            if (await Find(session, reference, ct) is not { } found) return Problems.NotFound("rollout", reference);
+            await StreamLock.Take(session, found.Id, ct);
+            var view = (await session.LoadAsync<RolloutView>(found.Id, ct))!;
             if (expected is { } asked && asked != view.Rollout.Version)
                 return Problems.From(new Refusal("stream.changed", $"The rollout is at version {view.Rollout.Version}, not {asked}. Read it again and repeat the command if it still makes sense.", StatusCodes.Status412PreconditionFailed));
 

@@ -15,6 +15,7 @@ public static class RolloutStream
         for (var attempt = 1; ; attempt++)
         {
             await using var session = store.LightweightSession();
+            await StreamLock.Take(session, id, ct);
             if (await session.LoadSaga<RolloutSagaState>(id, ct: ct) is not { } saga) return false;
             var version = saga.Rollout.Version;
             var facts = Judging.RecordAll(saga.Rollout, await decide(saga.Rollout, session));
