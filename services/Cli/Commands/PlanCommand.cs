@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hotpatch.Cli.Plans;
+using Hotpatch.Client;
 using Hotpatch.Contracts.Api;
 
 namespace Hotpatch.Cli.Commands;
@@ -7,6 +8,8 @@ namespace Hotpatch.Cli.Commands;
 /// <summary>Makes a plan, shows what another would change, and changes it before it starts.</summary>
 internal static class PlanCommand
 {
+    private static readonly TimeSpan HearsayMax = TimeSpan.FromSeconds(20), AskAgainAfter = TimeSpan.FromMilliseconds(500);
+
     public static Command Plan()
     {
         var flags = new PlanFlags();
@@ -23,7 +26,7 @@ internal static class PlanCommand
             }
             var request = flags.Read(parsed);
             using var client = GlobalOptions.Client(parsed);
-            var plan = await client.PlanRollout(request, parsed.GetValue(dryRun), ct);
+            var plan = await WhenHeardOf(client, request, parsed.GetValue(dryRun), ct);
             PlanView.Show(parsed, plan, parsed.GetValue(dryRun) ? "the same without --dry-run" : $"hotpatch rollout start {plan.Name} --reason ...");
             return ExitCodes.Ok;
         });
@@ -59,5 +62,33 @@ internal static class PlanCommand
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    // A patch published a moment ago is still on its way from the Catalog to Rollouts: that is no mistake of the user's.
+    private static async Task<RolloutDetails> WhenHeardOf(HotpatchClient client, PlanRolloutRequest request, bool dryRun, CancellationToken ct)
+    {
+        for (var began = TimeProvider.System.GetTimestamp(); ; await Task.Delay(AskAgainAfter, ct))
+        {
+            try
+            {
+                return await client.PlanRollout(request, dryRun, ct);
+            }
+            catch (HotpatchProblem unknown) when (unknown.Code == "rollout.patch_unknown" && TimeProvider.System.GetElapsedTime(began) < HearsayMax)
+            {
+                if (!await IsPublished(client, request.Patch!, ct)) throw;
+            }
+        }
+    }
+
+    private static async Task<bool> IsPublished(HotpatchClient client, string patch, CancellationToken ct)
+    {
+        try
+        {
+            return (await client.Patch(patch, ct)).Name.Length > 0;
+        }
+        catch (HotpatchProblem)
+        {
+            return false;
+        }
     }
 }
