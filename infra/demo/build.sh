@@ -24,7 +24,7 @@ up_to_date() { [ "$(cat "$ARTIFACTS/$1.stamp" 2> /dev/null)" = "$2" ]; }
 build_native_programs() {
     export HOTPATCH_AGENT=$ARTIFACTS/Agent/hotpatch-agent HOTPATCH_PATCHER=$ARTIFACTS/Patcher/hotpatch-patcher
     build_native "$1" Patcher hotpatch-patcher libs/Contracts libs/Packaging libs/Engine
-    build_native "$1" Agent hotpatch-agent libs/Contracts libs/Packaging
+    build_native "$1" Agent hotpatch-agent libs/Contracts libs/Trust libs/Packaging
 }
 
 # Copies of the build output: a later build in the checkout must not change files under running services.
