@@ -21,7 +21,7 @@ export HOTPATCH_STATE=${HOTPATCH_STATE:-$(cd "$HERE/.." && pwd -P)/.state/test-$
 for part in story build; do . "$HERE/demo/$part.sh"; done
 export HOTPATCH_CACHE=$CACHE
 SUITES=(Unit Integration EndToEnd)
-SUITE_SECONDS_MAX=1200
+SUITE_SECONDS_MAX=1800
 
 finish() {
     local code=$?
@@ -61,6 +61,8 @@ if [ -r "$HOTPATCH_ROOT/tests/targets/redis/packages.txt" ]; then
 fi
 HOTPATCH_PACKAGES_LOG=$STATE/log/packages.log "$HERE/local/packages.sh" qemu 2>> "$STATE/log/packages.log" \
     || note "QEMU and kernel headers cannot be had: the tests of kernel livepatches will be skipped"
+HOTPATCH_PACKAGES_LOG=$STATE/log/packages.log "$HERE/local/packages.sh" debian prometheus 2>> "$STATE/log/packages.log" \
+    || note "Prometheus cannot be had: the tests of gates that ask it will be skipped"
 
 step "Start private servers"
 HOTPATCH_TEST_PG=$("$HERE/local/postgres.sh" start)

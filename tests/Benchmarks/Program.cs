@@ -41,7 +41,7 @@ if (args is ["agents-of", var url])
     await new SessionLoad(url).Run();
     return 0;
 }
-if (args is ["ansible", .. var hosts]) return await AnsibleBenchmark.Run(hosts.Length > 0 ? int.Parse(hosts[0], CultureInfo.InvariantCulture) : 200);
+if (args is ["ansible", .. var hosts]) return await AnsibleBenchmark.Run(hosts.Length > 0 ? int.Parse(hosts[0], CultureInfo.InvariantCulture) : 100);
 if (args is ["rollout", .. var asked])
 {
     string? Value(string option) => Array.IndexOf(asked, option) is var at and >= 0 && at + 1 < asked.Length ? asked[at + 1] : null;

@@ -10,7 +10,7 @@ namespace Hotpatch.Tests.Benchmarks.Rollouts;
 internal sealed class AnsibleRollout : IDisposable
 {
     private const string Package = "simulated", Before = "1.0", After = "1.1";
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("hotpatch-ansible-").FullName;
     private readonly int _hosts, _forks;

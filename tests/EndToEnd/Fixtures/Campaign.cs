@@ -19,14 +19,18 @@ internal sealed class Campaign
     public string Digest { get; }
 
     /// <summary>Builds, publishes and plans; each campaign's patch goes on top of those before it.</summary>
-    public static Campaign Plan(Machine machine, string name, string diff = "fix.diff")
+    /// <param name="rings">Null = canary, early and rest.</param>
+    public static Campaign Plan(Machine machine, string name, string diff = "fix.diff", string[]? rings = null)
     {
-        var level = Interlocked.Increment(ref _level);
-        var file = Teller.Package(machine, name, level, diff);
-        machine.Hotpatch("publish", file).Succeed();
-        machine.Hotpatch("rollout", "plan", "--patch", name, "--name", name, "--ring", "canary:1", "--ring", "early:2", "--ring", "rest:rest", "--bake", "2s").Succeed();
+        machine.Hotpatch("publish", Package(machine, name, diff)).Succeed();
+        string[] plan = ["rollout", "plan", "--patch", name, "--name", name, "--bake", "2s"];
+        machine.Hotpatch([.. plan, .. (rings ?? ["canary:1", "early:2", "rest:rest"]).SelectMany(ring => (string[])["--ring", ring])]).Succeed();
         return new Campaign(machine, name, machine.Ask("patch", "get", name)["digest"]!.GetValue<string>());
     }
+
+    /// <summary>Builds and signs.</summary>
+    /// <returns>The package's file.</returns>
+    public static string Package(Machine machine, string name, string diff = "fix.diff") => Teller.Package(machine, name, Interlocked.Increment(ref _level), diff);
 
     public void Start() => _machine.Hotpatch("rollout", "start", Name, "--reason", "test").Succeed();
 

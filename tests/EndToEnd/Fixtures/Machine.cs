@@ -19,6 +19,7 @@ namespace Hotpatch.Tests.EndToEnd.Fixtures;
 public sealed class Machine : IAsyncLifetime
 {
     private static readonly TimeSpan ServicePatience = TimeSpan.FromSeconds(60);
+    internal const string Operator = "olga@test";
     internal const string EnrolmentToken = "a-token-for-enrolment-in-tests";
 
     /// <summary>How long an agent may begin what it was permitted.</summary>
@@ -27,7 +28,7 @@ public sealed class Machine : IAsyncLifetime
     private readonly Dictionary<string, RunningProgram> _services = [];
     private readonly Dictionary<string, string> _addresses = [];
     private readonly List<Endpoint> _fleet = [];
-    private string _postgres = "";
+    private string _postgres = "", _broker = "";
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("hotpatch-machine-").FullName;
     public string Token { get; } = "a-token-for-the-api-in-tests";
@@ -44,9 +45,9 @@ public sealed class Machine : IAsyncLifetime
     {
         foreach (var folder in (string[])["log", "trust", "keys", "packages", "endpoints", "patches"]) Directory.CreateDirectory(Path.Combine(Folder, folder));
         _postgres = Local("postgres.sh", "start").Output.Trim();
-        var broker = Local("rabbitmq.sh", "url").Output.Trim();
+        _broker = Local("rabbitmq.sh", "url").Output.Trim();
         Local("rabbitmq.sh", "start");
-        DescribeServices(broker);
+        DescribeServices();
         foreach (var service in _services.Values) service.Start();
         foreach (var name in _services.Keys) await UntilReady(name);
         WriteSettings();
@@ -69,10 +70,13 @@ public sealed class Machine : IAsyncLifetime
     }
 
     /// <summary>Runs the command line as a user would.</summary>
-    internal CommandResult Hotpatch(params string[] arguments) =>
+    internal CommandResult Hotpatch(params string[] arguments) => HotpatchAs(Operator, arguments);
+
+    /// <param name="actor">On whose behalf: the name that commands are recorded under.</param>
+    internal CommandResult HotpatchAs(string actor, params string[] arguments) =>
         RunningProgram.Run(CheckoutRoot.PathOf("services", "Cli", "bin", "Debug", "net10.0", "hotpatch"), arguments, Folder, new Dictionary<string, string>
         {
-            ["HOTPATCH_CONFIG"] = Path.Combine(Folder, "hotpatch.json"), ["HOTPATCH_PATCHER"] = PatcherProgram, ["HOTPATCH_AGENT"] = AgentProgram, ["NO_COLOR"] = "1",
+            ["HOTPATCH_CONFIG"] = Path.Combine(Folder, "hotpatch.json"), ["HOTPATCH_PATCHER"] = PatcherProgram, ["HOTPATCH_AGENT"] = AgentProgram, ["HOTPATCH_ACTOR"] = actor, ["NO_COLOR"] = "1",
         });
 
     internal JsonNode Ask(params string[] arguments) => JsonNode.Parse(Hotpatch([.. arguments, "-o", "json"]).Succeed().Output)!;
@@ -101,10 +105,27 @@ public sealed class Machine : IAsyncLifetime
         }
     }
 
-    /// <summary>Rows of the Gateway's event store.</summary>
-    public async Task<List<T>> Query<T>(string sql, params object[] values)
+    /// <summary>A further node of a service, by a name of its own; <see cref="StartAgain"/> starts it.</summary>
+    public void AddNode(string name, string project)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_postgres) { Database = "hotpatch_gateway", Pooling = false }.ConnectionString);
+        _addresses[name] = $"http://127.0.0.1:{FreePort()}";
+        _services[name] = Describe(name, project);
+    }
+
+    public void RemoveNode(string name)
+    {
+        _services[name].Dispose();
+        _services.Remove(name);
+        _addresses.Remove(name);
+    }
+
+    /// <summary>Rows of the Gateway's event store.</summary>
+    public Task<List<T>> Query<T>(string sql, params object[] values) => QueryOf<T>("gateway", sql, values);
+
+    /// <summary>Rows of a service's event store.</summary>
+    public async Task<List<T>> QueryOf<T>(string service, string sql, params object[] values)
+    {
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_postgres) { Database = $"hotpatch_{service}", Pooling = false }.ConnectionString);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
@@ -128,24 +149,26 @@ public sealed class Machine : IAsyncLifetime
 
     private int EndpointsKnown() => Ask("endpoint", "list").AsArray().Count(endpoint => endpoint!["binaries"]!.AsArray().Count > 0);
 
-    private void DescribeServices(string broker)
+    private void DescribeServices()
     {
         (string Name, string Project)[] services = [("catalog", "Catalog"), ("rollouts", "Rollouts"), ("gateway", "Gateway"), ("compliance", "Compliance")];
         foreach (var (name, _) in services) _addresses[name] = $"http://127.0.0.1:{FreePort()}";
         AgentAddress = $"http://127.0.0.1:{FreePort()}";
-        foreach (var (name, project) in services)
-        {
-            var folder = CheckoutRoot.PathOf("services", project, "bin", "Debug", "net10.0");
-            var service = new RunningProgram(name, Log(name), Path.Combine(folder, $"Hotpatch.{project}"), ["--urls", _addresses[name]], folder);
-            foreach (var (key, value) in ((string, string)[])
-            [
-                ("Store__ConnectionString", _postgres), ("Bus__Transport", "rabbitmq"), ("Bus__Uri", broker), ("Access__Token", Token),
-                ("Catalog__TrustFolder", TrustFolder), ("Catalog__PackageFolder", Path.Combine(Folder, "packages", "catalog")), ("Gateway__AgentUrl", AgentAddress),
-                ("Gateway__CatalogUrl", _addresses["catalog"]), ("Gateway__EnrolmentToken", EnrolmentToken), ("Gateway__PackageFolder", Path.Combine(Folder, "packages", "gateway")),
-                ("Gateway__PermitSeconds", PermitLife.TotalSeconds.ToString(CultureInfo.InvariantCulture)), ("DOTNET_gcServer", "0"),
-            ]) service.Environment[key] = value;
-            _services[name] = service;
-        }
+        foreach (var (name, project) in services) _services[name] = Describe(name, project);
+    }
+
+    private RunningProgram Describe(string name, string project)
+    {
+        var folder = CheckoutRoot.PathOf("services", project, "bin", "Debug", "net10.0");
+        var service = new RunningProgram(name, Log(name), Path.Combine(folder, $"Hotpatch.{project}"), ["--urls", _addresses[name]], folder);
+        foreach (var (key, value) in ((string, string)[])
+        [
+            ("Store__ConnectionString", _postgres), ("Bus__Transport", "rabbitmq"), ("Bus__Uri", _broker), ("Access__Token", Token),
+            ("Catalog__TrustFolder", TrustFolder), ("Catalog__PackageFolder", Path.Combine(Folder, "packages", "catalog")), ("Gateway__AgentUrl", AgentAddress),
+            ("Gateway__CatalogUrl", _addresses["catalog"]), ("Gateway__EnrolmentToken", EnrolmentToken), ("Gateway__PackageFolder", Path.Combine(Folder, "packages", "gateway")),
+            ("Gateway__PermitSeconds", PermitLife.TotalSeconds.ToString(CultureInfo.InvariantCulture)), ("DOTNET_gcServer", "0"),
+        ]) service.Environment[key] = value;
+        return service;
     }
 
     private async Task UntilReady(string name)
