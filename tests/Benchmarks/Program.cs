@@ -13,8 +13,9 @@ const string Usage =
       HOTPATCH_LIBPULP   folder that libpulp was built in, with tools/ulp and lib/.libs/libpulp.so
       HOTPATCH_LIBCARE   folder with libcare-ctl, kpatch_gensrc, kpatch_strip and kpatch_make (libcare's src)
 
-    hotpatch-benchmarks rollout [--agents 100,1000,10000] [--rollouts N] [--stops N] [--json FILE]: rollouts over simulated fleets, on a
-    PostgreSQL and a RabbitMQ of its own. Needs no root where infra/local can start them without.
+    hotpatch-benchmarks rollout [--agents 100,1000,10000] [--rollouts N] [--stops N] [--seed N] [--in-flight N] [--rings NAME:SIZE,...]
+    [--json FILE]: rollouts over simulated fleets, on a PostgreSQL and a RabbitMQ of its own. The seed fixes who lands in which ring, how long
+    each apply takes and when a rollout is paused. Needs no root where infra/local can start them without.
 
     hotpatch-benchmarks ansible [HOSTS]: the same rings over as many hosts by Ansible (infra/local/packages.sh debian ansible-core) and by the
     services with simulated agents, side by side. Needs root, which dpkg asks for.
@@ -47,7 +48,8 @@ if (args is ["rollout", .. var asked])
     string? Value(string option) => Array.IndexOf(asked, option) is var at and >= 0 && at + 1 < asked.Length ? asked[at + 1] : null;
     int Number(string option, int otherwise) => Value(option) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
     var sizes = (Value("--agents") ?? "100,1000,10000").Split(',').Select(size => int.Parse(size, CultureInfo.InvariantCulture));
-    return await new RolloutBenchmark(Number("--rollouts", 3), Number("--stops", 20), Value("--json")).Run([.. sizes]);
+    var shape = new RolloutShape(Number("--seed", 1), Number("--in-flight", 200), [.. (Value("--rings") ?? "canary:1%,early:10%,rest:rest").Split(',').Select(RolloutShape.Ring)]);
+    return await new RolloutBenchmark(Number("--rollouts", 3), Number("--stops", 20), shape, Value("--json")).Run([.. sizes]);
 }
 int[] threads = [1, 50, 400];
 var rounds = 20;

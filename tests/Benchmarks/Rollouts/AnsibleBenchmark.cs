@@ -43,12 +43,12 @@ internal static class AnsibleBenchmark
     private static async Task<IReadOnlyList<double>> Simulated(int hosts)
     {
         await using var services = await PrivateServices.Start();
-        await using var fleet = new SimulatedFleet(RolloutBenchmark.Fleet(services, hosts), TimeProvider.System);
+        await using var fleet = new SimulatedFleet(RolloutBenchmark.Fleet(services, hosts, RolloutShape.Usual.Seed), TimeProvider.System);
         await fleet.Enrol(CancellationToken.None);
         fleet.Connect();
         for (var waited = Stopwatch.StartNew(); fleet.Counters.Connected < hosts; await Task.Delay(50))
             if (waited.Elapsed > Patience) throw new InvalidOperationException($"{fleet.Counters.Connected} of {hosts} agents are connected; last trouble: {fleet.LastTrouble}");
-        var measured = new MeasuredRollouts(services, fleet, RolloutBenchmark.Target(hosts));
+        var measured = new MeasuredRollouts(services, fleet, RolloutBenchmark.Target(hosts), RolloutShape.Usual);
         var seconds = new List<double>();
         for (var round = 0; round < Rounds; round++) seconds.Add((await measured.Run()).SecondsToAll);
         return seconds;

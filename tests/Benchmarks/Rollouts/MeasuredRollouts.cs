@@ -29,11 +29,20 @@ internal sealed record MeasuredStop(double Milliseconds, double FromAsking, doub
     public int BeyondPermits => BegunAfterClosing - PermittedAtClosing;
 }
 
+/// <param name="Seed">Fixes who lands in which ring, and when a rollout is paused.</param>
+/// <param name="InFlight">Endpoints at work at once.</param>
+internal sealed record RolloutShape(int Seed, int InFlight, IReadOnlyList<RingRequest> Rings)
+{
+    /// <summary>That of the play Ansible runs beside it.</summary>
+    public static readonly RolloutShape Usual = new(1, 200, [new("canary", "1%"), new("early", "10%"), new("rest", "rest")]);
+
+    public static RingRequest Ring(string text) => text.Split(':', 2) is [var name, var size] ? new(name, size) : throw new FormatException($"'{text}' is no ring; write NAME:SIZE, as in canary:1%.");
+}
+
 /// <summary>Plans, starts and stops rollouts over the fleet that is connected, through the API, and measures them by the fleet's books and the store.</summary>
-internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet fleet, string target)
+internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet fleet, string target, RolloutShape shape)
 {
     private const string Because = "benchmark";
-    private const int InFlight = 200;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4), Look = TimeSpan.FromMilliseconds(100);
     private static int _patches;
 
@@ -44,7 +53,7 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
     /// <summary>One rollout from start to end.</summary>
     public async Task<MeasuredRollout> Run()
     {
-        var rollout = await Plan(InFlight, new RingRequest("canary", "1%"), new RingRequest("early", "10%"), new RingRequest("rest", "rest"));
+        var rollout = await Plan(shape.InFlight, [.. shape.Rings]);
         var asked = Stopwatch.GetTimestamp();
         await Client.CommandRollout(rollout.Name, "start", new RolloutOrder(Because), null, CancellationToken.None);
         var end = await Ended(rollout.Name);
@@ -65,7 +74,7 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
         await Client.CommandRollout(rollout.Name, "start", new RolloutOrder(Because), null, CancellationToken.None);
         var asked = new List<DateTimeOffset>();
         var resumed = new List<DateTimeOffset>();
-        var dice = new Random(most);
+        var dice = new Random(unchecked(shape.Seed * 31 + most));
         for (var stop = 0; stop < most; stop++)
         {
             var begun = Deeds(rollout.Id).Count();
@@ -109,7 +118,7 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
         foreach (var ring in rings)
         {
             var part = Math.Min(ring, left);
-            seconds += part <= InFlight ? fleet.Options.ApplyTime.Most.TotalSeconds : part * hold / InFlight;
+            seconds += part <= shape.InFlight ? fleet.Options.ApplyTime.Most.TotalSeconds : part * hold / shape.InFlight;
             left -= part;
             if (left <= 0) break;
             seconds += fleet.Options.ProbeTime.Most.TotalSeconds + bakeSeconds + gateSeconds;
@@ -121,7 +130,7 @@ internal sealed class MeasuredRollouts(PrivateServices services, SimulatedFleet 
     {
         var name = $"bench-{Interlocked.Increment(ref _patches)}";
         await Client.PublishPatch(services.Signed(SamplePackage.Of(name)), CancellationToken.None);
-        var request = new PlanRolloutRequest(name, rings, name, target, BakeSeconds: 1, FailureBudget: 0, DeadlineSeconds: 600, OnFailure: Contracts.Rollouts.OnFailure.Pause) { Limits = new PermitLimits(inFlight) };
+        var request = new PlanRolloutRequest(name, rings, name, target, BakeSeconds: 1, FailureBudget: 0, DeadlineSeconds: 600, OnFailure: Contracts.Rollouts.OnFailure.Pause, Seed: $"{shape.Seed}-{name}") { Limits = new PermitLimits(inFlight) };
         // What was enrolled and published arrives at the planner in its own time.
         RolloutDetails? plan = null;
         await Until(async () =>

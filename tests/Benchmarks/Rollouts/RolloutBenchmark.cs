@@ -16,7 +16,7 @@ internal sealed record ScaleResult(
 /// Rollouts over simulated fleets against the real services on the real servers, beside the same bytes into the same servers with nothing
 /// of ours around them, in the same run: only the ratios say something about another machine.
 /// </summary>
-internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
+internal sealed class RolloutBenchmark(int rollouts, int stops, RolloutShape shape, string? json)
 {
     private static readonly JsonSerializerOptions ForFile = new(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
@@ -42,9 +42,9 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
     /// <summary>The label expression of a fleet of this size: fleets of other sizes may be enrolled beside it.</summary>
     public static string Target(int agents) => $"fleet=f{agents}";
 
-    public static SimulationOptions Fleet(PrivateServices services, int agents) => new()
+    public static SimulationOptions Fleet(PrivateServices services, int agents, int seed) => new()
     {
-        Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
+        Agents = agents, Gateway = services.Agents, EnrolmentToken = PrivateServices.EnrolmentToken, Seed = seed * 1_000_003L + agents, BuildIds = [SamplePackage.BuildId], Duplicates = 0.05,
         Labels = [LabelTemplate.Parse(Target(agents)), LabelTemplate.Parse("zone=a|b|c")], ApplyTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)),
         ProbeTime = new Spread(TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)),
     };
@@ -52,7 +52,7 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
     private async Task<ScaleResult> Measure(PrivateServices services, int agents)
     {
         var heap = GC.GetTotalMemory(forceFullCollection: true);
-        await using var fleet = new SimulatedFleet(Fleet(services, agents), TimeProvider.System);
+        await using var fleet = new SimulatedFleet(Fleet(services, agents, shape.Seed), TimeProvider.System);
         await fleet.Enrol(CancellationToken.None);
         var resident = await Settled(services);
         var connecting = Stopwatch.StartNew();
@@ -62,7 +62,7 @@ internal sealed class RolloutBenchmark(int rollouts, int stops, string? json)
         var (gatewayBytes, simulatorBytes) = (await Settled(services) - resident, GC.GetTotalMemory(forceFullCollection: true) - heap);
         Say($"{agents} agents connected after {connected:0.0} s");
 
-        var measured = new MeasuredRollouts(services, fleet, Target(agents));
+        var measured = new MeasuredRollouts(services, fleet, Target(agents), shape);
         var carried = new List<MeasuredRollout>();
         for (var i = 0; i < rollouts; i++) carried.Add(await measured.Run());
         if (carried.Exists(rollout => !rollout.Completed)) throw new InvalidOperationException("A rollout did not complete; what it would be measured by is not there.");

@@ -176,7 +176,7 @@ public sealed class Machine : IAsyncLifetime
         using var client = Client(name);
         await Eventually(async () =>
         {
-            Assert.True(_services[name].IsAlive, $"{name} ended: {File.ReadAllText(Log(name))}");
+            if (!_services[name].IsAlive) Assert.Fail($"{name} ended: {File.ReadAllText(Log(name))}");
             try
             {
                 return (await client.GetAsync("/health/ready")).IsSuccessStatusCode;

@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Hotpatch.Tests.Integration.Fixtures;
@@ -26,7 +27,9 @@ internal sealed class MetricsServer : IAsyncDisposable
     private MetricsServer()
     {
         Address = $"http://127.0.0.1:{FreePort()}";
-        _page = WebApplication.CreateSlimBuilder().Build();
+        var page = WebApplication.CreateSlimBuilder();
+        page.Logging.ClearProviders();
+        _page = page.Build();
         _page.Urls.Add($"http://127.0.0.1:{FreePort()}");
         _page.MapGet("/metrics", () => Results.Text(string.Create(CultureInfo.InvariantCulture, $"# TYPE {Gauge} gauge\n{Gauge} {_value}\n"), "text/plain; version=0.0.4"));
     }
