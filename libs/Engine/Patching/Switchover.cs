@@ -28,6 +28,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
         using var quiescence = new Quiescence(target, limits, forbidden, shared: true);
         Rehearse(changes);
         string? busy = null;
+        _inTheWay = null;
         for (var attempt = 1; attempt <= limits.AttemptsMax; attempt++)
         {
             try
@@ -56,7 +57,7 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             }
             Thread.Sleep(limits.RetryPause * Math.Min(attempt, 10) * (0.5 + Random.Shared.NextDouble()));
         }
-        throw new EngineFault(FaultKind.Busy, "target.busy", $"No instant was found to {verb} in {limits.AttemptsMax} stops: {busy}. Nothing was changed; try again later.", "stop");
+        throw new EngineFault(FaultKind.Busy, "target.busy", $"No instant was found to {verb} in {limits.AttemptsMax} stops: {_inTheWay ?? busy}. Nothing was changed; try again later.", "stop");
     }
 
     // What runs for the first time is slow: code not yet read from our own file, paths not yet in the CPU's caches. Better now than in the stop.
@@ -77,6 +78,9 @@ internal sealed class Switchover(Target target, EngineLimits limits)
 
     private int _threads;
 
+    // Where a thread was last seen in code to be changed: that tells more than a later stop that had no CPU to look.
+    private string? _inTheWay;
+
     private string? TrySwitch(ThreadGroup group, Quiescence quiescence, IReadOnlyList<SiteChange> changes, Action whileStopped)
     {
         if (!group.StopAll(limits.StopBudget, seizeNew: true)) return $"{group.Unstopped ?? "a thread"} did not stop within the budget (uninterruptible sleep, or no CPU for it)";
@@ -87,9 +91,9 @@ internal sealed class Switchover(Target target, EngineLimits limits)
             if (thread.Gone) continue;
             _threads++;
             group.ReadRegisters(ref thread);
-            if (quiescence.FindInRegisters(in thread) is { } where) return where;
+            if (quiescence.FindInRegisters(in thread) is { } where) return _inTheWay = where;
         }
-        if (quiescence.FindInStacks(group) is { } waiting) return waiting;
+        if (quiescence.FindInStacks(group) is { } waiting) return _inTheWay = waiting;
         foreach (var change in changes) RequireHeld(change);
         WriteAll(changes);
         whileStopped();

@@ -88,12 +88,17 @@ public sealed class Machine : IAsyncLifetime
         return client;
     }
 
-    /// <summary>SIGKILL of a service by its name, of "postgres" or of "rabbitmq".</summary>
-    public void Kill(string part)
+    /// <summary>SIGKILL of services by their names, at one moment, or of "postgres" or "rabbitmq".</summary>
+    public void Kill(params string[] parts)
     {
-        if (part is "postgres" or "rabbitmq") Local($"{part}.sh", "kill9");
-        else _services[part].Kill();
+        foreach (var part in parts)
+            if (part is "postgres" or "rabbitmq") Local($"{part}.sh", "kill9");
+            else _services[part].Kill(wait: false);
+        foreach (var part in parts.Where(_services.ContainsKey)) _services[part].Kill();
     }
+
+    /// <summary>Starts a service that was killed, and does not wait until it is ready.</summary>
+    public void Launch(string name) => _services[name].Start();
 
     public async Task StartAgain(string part)
     {
@@ -125,14 +130,21 @@ public sealed class Machine : IAsyncLifetime
     /// <summary>Rows of a service's event store.</summary>
     public async Task<List<T>> QueryOf<T>(string service, string sql, params object[] values)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_postgres) { Database = $"hotpatch_{service}", Pooling = false }.ConnectionString);
-        await connection.OpenAsync();
+        await using var connection = await StoreOf(service);
         await using var command = new NpgsqlCommand(sql, connection);
         foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<T>();
         while (await reader.ReadAsync()) rows.Add(reader.GetFieldValue<T>(0));
         return rows;
+    }
+
+    /// <summary>A connection to a service's event store.</summary>
+    public async Task<NpgsqlConnection> StoreOf(string service)
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_postgres) { Database = $"hotpatch_{service}", Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
     }
 
     public static async Task Eventually(Func<Task<bool>> condition, string otherwise, int seconds = 60)
@@ -171,7 +183,7 @@ public sealed class Machine : IAsyncLifetime
         return service;
     }
 
-    private async Task UntilReady(string name)
+    public async Task UntilReady(string name)
     {
         using var client = Client(name);
         await Eventually(async () =>

@@ -21,10 +21,12 @@ internal sealed class RunningProgram(string name, string log, string file, strin
         _process = Process.Start(start)!;
     }
 
-    public void Kill()
+    /// <summary>SIGKILL.</summary>
+    /// <param name="wait">Until it is gone.</param>
+    public void Kill(bool wait = true)
     {
         _process!.Kill();
-        _process.WaitForExit();
+        if (wait) _process.WaitForExit();
     }
 
     /// <summary>True while it is stopped by SIGSTOP: state T of proc(5).</summary>

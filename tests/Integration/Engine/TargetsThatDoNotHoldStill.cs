@@ -33,7 +33,7 @@ public sealed class TargetsThatDoNotHoldStill
         var longest = long.Parse(victim.Ask("gap"), CultureInfo.InvariantCulture);
 
         Assert.Equal((FaultKind.Busy, "target.busy"), (fault.Kind, fault.Code));
-        Assert.Contains("wait_here", fault.Message, StringComparison.Ordinal);
+        Assert.True(fault.Message.Contains("wait_here", StringComparison.Ordinal), fault.Message);
         // Each of the five stops is released within its budget; one second is what a scheduler may add on a loaded machine.
         Assert.InRange(longest, 1, (long)EngineLimits.Default.StopBudget.TotalNanoseconds + 1_000_000_000);
         Assert.Equal("1", victim.Ask("go"));
