@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Hotpatch.Cli.Simulation;
+using Hotpatch.Client;
 using Spectre.Console;
 
 namespace Hotpatch.Cli.Commands;
@@ -9,6 +10,7 @@ namespace Hotpatch.Cli.Commands;
 internal static class SimulateFleetCommand
 {
     private const int DifferencesShown = 20;
+    private const string RolloutPrefix = "rollout:";
     private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(2), TableEvery = TimeSpan.FromMilliseconds(500), Settling = TimeSpan.FromSeconds(30);
 
     private static readonly Option<int> Agents = new("--agents", "-n") { Description = "How many endpoints", DefaultValueFactory = _ => 100 };
@@ -27,7 +29,7 @@ internal static class SimulateFleetCommand
     private static readonly Option<string> ApplyTime = new("--apply-time") { Description = "LEAST-MOST an apply takes", DefaultValueFactory = _ => "100ms-400ms" };
     private static readonly Option<string> ProbeTime = new("--probe-time") { Description = "LEAST-MOST until health is known", DefaultValueFactory = _ => "100ms-100ms" };
     private static readonly Option<bool> FetchEach = new("--fetch-each") { Description = "Every endpoint fetches the package, as real ones do" };
-    private static readonly Option<string> Until = new("--until") { Description = "idle (all orders ended, nothing new for 30 s), or a duration such as 5m", DefaultValueFactory = _ => "idle" };
+    private static readonly Option<string> Until = new("--until") { Description = "idle (all orders ended, nothing new for a while), a duration such as 5m, or rollout:NAME (that rollout has ended)", DefaultValueFactory = _ => "idle" };
     private static readonly Option<string> IdleAfter = new("--idle-after") { Description = "How long nothing happens before it counts as idle", DefaultValueFactory = _ => "30s" };
     private static readonly Option<bool> Verify = new("--verify") { Description = "At the end, compare the fleet's own books with what the gateway recorded; exit code 1 when they differ" };
 
@@ -61,23 +63,44 @@ internal static class SimulateFleetCommand
     {
         var options = Read(parsed);
         var until = parsed.GetValue(Until)!;
-        TimeSpan? duration = until == "idle" ? null : TimeSpan.FromSeconds(Parse.Seconds(until, "--until")!.Value);
+        var rollout = until.StartsWith(RolloutPrefix, StringComparison.Ordinal) ? until[RolloutPrefix.Length..] : null;
+        TimeSpan? duration = rollout is not null || until == "idle" ? null : TimeSpan.FromSeconds(Parse.Seconds(until, "--until")!.Value);
         var idleAfter = TimeSpan.FromSeconds(Parse.Seconds(parsed.GetValue(IdleAfter), "--idle-after")!.Value);
-        using var client = parsed.GetValue(Verify) ? GlobalOptions.Client(parsed) : null;
+        using var client = parsed.GetValue(Verify) || rollout is not null ? GlobalOptions.Client(parsed) : null;
         var heap = GC.GetTotalMemory(forceFullCollection: true);
         await using var fleet = new SimulatedFleet(options, clock);
         await fleet.Enrol(ct);
         var started = clock.GetTimestamp();
         fleet.Connect();
+        using var watching = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var ended = rollout is null ? null : Ended(client!, rollout, clock, watching.Token);
 
         SimulationReport Now() => SimulationReport.Of(fleet, clock.GetElapsedTime(started), GC.GetTotalMemory(forceFullCollection: false) - heap);
-        bool IsOver() => ct.IsCancellationRequested || (duration is { } time ? clock.GetElapsedTime(started) >= time : fleet.IsIdle(idleAfter));
+        bool IsOver() => ct.IsCancellationRequested || (ended is not null ? ended.IsCompleted : duration is { } time ? clock.GetElapsedTime(started) >= time : fleet.IsIdle(idleAfter));
         await Follow(Now, IsOver, clock, ct);
         var interrupted = ct.IsCancellationRequested;
-        var differences = client is null || interrupted ? null : await Settle(fleet, client, clock, ct);
+        if (ended is not null && !interrupted) await ended;
+        var differences = client is null || interrupted || !parsed.GetValue(Verify) ? null : await Settle(fleet, client, clock, ct);
         var report = SimulationReport.Of(fleet, clock.GetElapsedTime(started), GC.GetTotalMemory(forceFullCollection: true) - heap, differences);
         Show(parsed, report, fleet.LastTrouble);
         return interrupted ? ExitCodes.Interrupted : report.IsClean ? ExitCodes.Ok : ExitCodes.Failure;
+    }
+
+    // It may be planned while the fleet runs already, and its service may be away for a while.
+    private static async Task Ended(HotpatchClient client, string rollout, TimeProvider clock, CancellationToken ct)
+    {
+        for (; ; await Task.Delay(LineEvery, clock, ct))
+        {
+            try
+            {
+                await foreach (var _ in client.WatchRollout(rollout, static _ => { }, ct)) { }
+                return;
+            }
+            catch (Exception later) when (later is HotpatchUnreachable or HotpatchProblem { Status: 404 or >= 500 })
+            {
+                // Asked again.
+            }
+        }
     }
 
     private static async Task Follow(Func<SimulationReport> now, Func<bool> isOver, TimeProvider clock, CancellationToken ct)
@@ -98,7 +121,7 @@ internal static class SimulateFleetCommand
     }
 
     // What is on its way when the time is over still arrives: a difference is what stays different.
-    private static async Task<IReadOnlyList<string>> Settle(SimulatedFleet fleet, Client.HotpatchClient client, TimeProvider clock, CancellationToken ct)
+    private static async Task<IReadOnlyList<string>> Settle(SimulatedFleet fleet, HotpatchClient client, TimeProvider clock, CancellationToken ct)
     {
         var began = clock.GetTimestamp();
         while (clock.GetElapsedTime(began) < Settling && !fleet.Links.All(link => link.HasTold)) await Task.Delay(TableEvery, clock, ct);

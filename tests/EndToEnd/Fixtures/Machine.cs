@@ -73,11 +73,16 @@ public sealed class Machine : IAsyncLifetime
     internal CommandResult Hotpatch(params string[] arguments) => HotpatchAs(Operator, arguments);
 
     /// <param name="actor">On whose behalf: the name that commands are recorded under.</param>
-    internal CommandResult HotpatchAs(string actor, params string[] arguments) =>
-        RunningProgram.Run(CheckoutRoot.PathOf("services", "Cli", "bin", "Debug", "net10.0", "hotpatch"), arguments, Folder, new Dictionary<string, string>
-        {
-            ["HOTPATCH_CONFIG"] = Path.Combine(Folder, "hotpatch.json"), ["HOTPATCH_PATCHER"] = PatcherProgram, ["HOTPATCH_AGENT"] = AgentProgram, ["HOTPATCH_ACTOR"] = actor, ["NO_COLOR"] = "1",
-        });
+    internal CommandResult HotpatchAs(string actor, params string[] arguments) => RunningProgram.Run(CommandLine, arguments, Folder, EnvironmentOf(actor));
+
+    /// <summary>Starts the command line and lets it run; its output is in <see cref="Log"/> under the name.</summary>
+    internal RunningProgram HotpatchBeside(string name, params string[] arguments)
+    {
+        var program = new RunningProgram(name, Log(name), CommandLine, arguments, Folder);
+        foreach (var (key, value) in EnvironmentOf(Operator)) program.Environment[key] = value;
+        program.Start();
+        return program;
+    }
 
     internal JsonNode Ask(params string[] arguments) => JsonNode.Parse(Hotpatch([.. arguments, "-o", "json"]).Succeed().Output)!;
 
@@ -158,6 +163,13 @@ public sealed class Machine : IAsyncLifetime
     }
 
     internal string Log(string name) => Path.Combine(Folder, "log", $"{name}.log");
+
+    private static string CommandLine => CheckoutRoot.PathOf("services", "Cli", "bin", "Debug", "net10.0", "hotpatch");
+
+    private Dictionary<string, string> EnvironmentOf(string actor) => new()
+    {
+        ["HOTPATCH_CONFIG"] = Path.Combine(Folder, "hotpatch.json"), ["HOTPATCH_PATCHER"] = PatcherProgram, ["HOTPATCH_AGENT"] = AgentProgram, ["HOTPATCH_ACTOR"] = actor, ["NO_COLOR"] = "1",
+    };
 
     private int EndpointsKnown() => Ask("endpoint", "list").AsArray().Count(endpoint => endpoint!["binaries"]!.AsArray().Count > 0);
 

@@ -29,6 +29,9 @@ internal sealed class RunningProgram(string name, string log, string file, strin
         if (wait) _process.WaitForExit();
     }
 
+    /// <summary>Of a program that has ended.</summary>
+    public int ExitCode => _process!.ExitCode;
+
     /// <summary>True while it is stopped by SIGSTOP: state T of proc(5).</summary>
     public bool IsAsleep => IsAlive && File.ReadAllText($"/proc/{Pid}/stat").Split(") ")[1].StartsWith('T');
 
