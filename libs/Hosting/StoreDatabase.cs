@@ -13,7 +13,7 @@ namespace Hotpatch.Hosting;
 internal sealed partial class StoreDatabase(string connectionString, ILogger<StoreDatabase> log) : IHostedLifecycleService
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
-    private const int PoolSizeDefault = 100, PoolSize = 40;
+    private const int PoolSizeDefault = 100, PoolSize = 40, AutoPrepared = 64;
 
     /// <summary>Connection string with the service's database and the server's settings in it.</summary>
     public static string Of(IConfiguration configuration, string service)
@@ -33,6 +33,8 @@ internal sealed partial class StoreDatabase(string connectionString, ILogger<Sto
         // otherwise. client_connection_check_interval: a killed daemon's lock session ends in a second, not after its last sleep.
         settings.Options = $"{settings.Options} -c plan_cache_mode=force_custom_plan -c client_connection_check_interval=1000".Trim();
         if (settings.MaxPoolSize == PoolSizeDefault) settings.MaxPoolSize = PoolSize;
+        // The same few statements come all day: parsed once a connection, planned each time.
+        if (settings.MaxAutoPrepare == 0) settings.MaxAutoPrepare = AutoPrepared;
         return settings.ConnectionString;
     }
 
