@@ -158,7 +158,7 @@ ${BOLD}$((CLAIMS - CLAIMS_BROKEN)) of $CLAIMS claims hold; $SECONDS s in all.${P
 Everything keeps running. To play with it:
 
     export HOTPATCH_CONFIG=$HOTPATCH_CONFIG DOTNET_ROOT=$DOTNET_ROOT
-    export PATH=$ARTIFACTS/Cli:\$PATH
+    export PATH=$ARTIFACTS/Cli:$ARTIFACTS/Agent:$ARTIFACTS/Patcher:\$PATH
     hotpatch endpoint list
 
 Logs: $STATE/log (services), $STATE/endpoints/endpoint-NN/agent.log (agents)

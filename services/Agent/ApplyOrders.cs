@@ -105,6 +105,8 @@ internal sealed class ApplyOrders(Endpoint endpoint, PackageStore packages, Patc
     {
         if (await HealthProbes.Ask(process, probes, ct) is { } sick)
         {
+            // One that ended while it was asked is no more ill than it is vulnerable.
+            if (await work.IsGone(process, ct)) return WorkResult.Gone;
             // A process that is ill already would be blamed on the patch.
             endpoint.Refuse(order, process, "target.unhealthy_before", $"Process {process.Pid} fails the probe {sick.Probe} before the patch: {sick.Reason}.");
             return WorkResult.Refused;

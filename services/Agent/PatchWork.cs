@@ -53,6 +53,10 @@ internal sealed class PatchWork(Endpoint endpoint, PatcherRunner patcher, Packag
         return Failed(intent, order, result);
     }
 
+    /// <summary>True when the process, as it was seen, is no more.</summary>
+    public async Task<bool> IsGone(ScannedProcess process, CancellationToken ct) =>
+        (await patcher.Ask(new PatcherRequest { Verb = PatcherVerb.Status, Pid = process.Pid, StartTicks = process.StartTicks }, ct)).Outcome == PatcherOutcome.Gone;
+
     /// <summary>Intents that a crash left without an outcome: memory decides.</summary>
     public async Task SettleIntents(IReadOnlyList<ScannedProcess> processes, CancellationToken ct)
     {

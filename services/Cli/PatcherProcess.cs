@@ -36,6 +36,6 @@ internal static class Tools
             .Concat((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(folder => Path.Combine(folder, name)));
         if (given is not null && !File.Exists(given)) throw new CliFault(ExitCodes.NotFound, $"There is no {given}.", "tool.missing");
         return candidates.FirstOrDefault(path => path is { Length: > 0 } && File.Exists(path))
-            ?? throw new CliFault(ExitCodes.NotFound, $"The program {name} is not to be found. Set {variable}, or put it beside hotpatch.", "tool.missing");
+            ?? throw new CliFault(ExitCodes.NotFound, $"The program {name} is not to be found. Set {variable}, or put it beside hotpatch or on the PATH.", "tool.missing");
     }
 }

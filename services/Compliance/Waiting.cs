@@ -53,6 +53,10 @@ internal static class Waiting
             case "halted": yield return new("halted", $"Rollout {rollout.Name} was halted {where}: {rollout.Reason}"); break;
             case "superseded": yield return new("rollout_superseded", $"Rollout {rollout.Name} ended {where}: {rollout.Reason}"); break;
             case "rolledBack" or "rollingBack": yield return new("rollout_rolled_back", $"Rollout {rollout.Name} was rolled back {where}: {rollout.Reason}"); break;
+            // Completing takes no order back: who was away begins when it is back.
+            case "completed" when ordered && standing!.Result is null:
+                yield return new("order_open", $"The patch was offered at {PostureRule.Minute(standing.OrderedAt!.Value)} and the endpoint has not ended the order, though rollout {rollout.Name} has ended; it may be offline, and begins when it is back.");
+                break;
             case "completed": yield return new("rollout_over", $"Rollout {rollout.Name} has ended, and the endpoint is not all patched."); break;
             default:
                 foreach (var pause in rollout.Pauses.Where(_ => !ordered || standing!.Result is null || ring >= rollout.OpenedRings))

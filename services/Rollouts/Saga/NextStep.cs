@@ -58,7 +58,8 @@ public static class NextStep
     {
         var facts = new List<object>();
         var holds = Counting(rollout, outside);
-        foreach (var (cause, reason) in holds.Where(hold => !rollout.Pauses.Exists(pause => pause.Cause == hold.Cause)))
+        // Said again when it lasts longer, or less long, than was said: a second freeze behind the first.
+        foreach (var (cause, reason) in holds.Where(hold => !rollout.Pauses.Exists(pause => pause.Cause == hold.Cause && pause.Until == outside.UntilOf(hold.Cause))))
             facts.Add(new RolloutPaused(rollout.Id, cause, reason, "schedule", rollout.Epoch + 1 + facts.Count, now) { Until = outside.UntilOf(cause) });
         if (facts.Count > 0) return facts;
 

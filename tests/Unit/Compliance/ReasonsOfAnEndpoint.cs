@@ -68,7 +68,8 @@ public sealed class ReasonsOfAnEndpoint
         ["order_open permitted endpoint-owner"] = () => Running().Permit(1),
         ["order_open of-a-rollout-without-permits endpoint-owner"] = () => Running(),
         ["order_open not-laid-out-yet endpoint-owner"] = () => new FleetScenario().Plan().Start().Open(),
-        ["rollout_over it-ended-without-the-endpoint operator"] = () => Running().Tell(new RolloutCompleted(RolloutId, 1, 0, 0, Noon)),
+        ["order_open it-ended-while-the-endpoint-was-away endpoint-owner"] = () => Running().Tell(new RolloutCompleted(RolloutId, 1, 0, 0, Noon)),
+        ["rollout_over it-ended-without-the-endpoint operator"] = () => new FleetScenario().Plan().Start().Open().Tell(new RolloutCompleted(RolloutId, 1, 0, 0, Noon)),
     };
 
     public static TheoryData<string> All => [.. Situations.Keys];

@@ -92,6 +92,26 @@ public sealed class HoldingFromOutside
     }
 
     [Fact]
+    public void A_second_freeze_that_outlasts_the_first_is_said_once_and_holds_to_its_own_end()
+    {
+        var run = Run();
+        Freeze("short", "2026-11-28T12:00:00", "PT1H", "Etc/UTC");
+        Start(run);
+        Freeze("long", "2026-11-28T12:00:00", "PT3H", "Etc/UTC");
+        Look(run, 60);
+        Look(run, 60);
+        var pause = run.Rollout.Pauses.Single();
+        Assert.Equal(new DateTimeOffset(2026, 11, 28, 15, 0, 0, TimeSpan.Zero), pause.Until);
+        Assert.Contains("long", pause.Reason, StringComparison.Ordinal);
+        Assert.Equal(2, run.Facts.OfType<RolloutPaused>().Count());
+
+        Look(run, 3600);
+        Assert.Equal(RolloutPhase.Paused, run.Rollout.Phase);
+        Look(run, 7200);
+        Assert.Equal(RolloutPhase.Applying, run.Rollout.Phase);
+    }
+
+    [Fact]
     public void A_freeze_by_the_endpoints_clocks_lasts_from_the_first_clock_to_the_last()
     {
         Freeze("day", "2027-01-01T00:00:00", "P1D", "endpoint");
