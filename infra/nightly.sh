@@ -44,8 +44,8 @@ chance() {
 # The servers are those of the benchmark itself.
 fleet() {
     "$HERE/local/packages.sh" postgres rabbitmq debian ansible-core
-    env -u HOTPATCH_STATE dotnet run -c Release --project "$HOTPATCH_ROOT/tests/Benchmarks" -- rollout
-    env -u HOTPATCH_STATE dotnet run -c Release --no-build --project "$HOTPATCH_ROOT/tests/Benchmarks" -- ansible
+    env -u HOTPATCH_STATE dotnet run -c Release --project "$HOTPATCH_ROOT/tests/Benchmarks" -- rollout \
+        && env -u HOTPATCH_STATE dotnet run -c Release --no-build --project "$HOTPATCH_ROOT/tests/Benchmarks" -- ansible
 }
 
 step "Build"

@@ -48,7 +48,8 @@ if (args is ["rollout", .. var asked])
     string? Value(string option) => Array.IndexOf(asked, option) is var at and >= 0 && at + 1 < asked.Length ? asked[at + 1] : null;
     int Number(string option, int otherwise) => Value(option) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
     var sizes = (Value("--agents") ?? "100,1000,10000").Split(',').Select(size => int.Parse(size, CultureInfo.InvariantCulture));
-    var shape = new RolloutShape(Number("--seed", 1), Number("--in-flight", 200), [.. (Value("--rings") ?? "canary:1%,early:10%,rest:rest").Split(',').Select(RolloutShape.Ring)]);
+    var usual = RolloutShape.Usual;
+    var shape = new RolloutShape(Number("--seed", usual.Seed), Number("--in-flight", usual.InFlight), Value("--rings") is { } rings ? [.. rings.Split(',').Select(RolloutShape.Ring)] : usual.Rings);
     return await new RolloutBenchmark(Number("--rollouts", 3), Number("--stops", 20), shape, Value("--json")).Run([.. sizes]);
 }
 int[] threads = [1, 50, 400];

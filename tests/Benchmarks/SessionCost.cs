@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Policies;
 using Hotpatch.Contracts.Rollouts;
@@ -22,7 +20,7 @@ internal sealed class SessionCost(int sessions)
     public async Task Print()
     {
         var folder = Directory.CreateTempSubdirectory("hotpatch-sessions-").FullName;
-        var url = $"http://127.0.0.1:{FreePort()}";
+        var url = $"http://127.0.0.1:{FreePort.Take()}";
         await using var service = await RunningService.Start(new GatewayPart(),
             $"--Gateway:AgentUrl={url}", "--Gateway:EnrolmentToken=token", "--Gateway:CatalogUrl=http://127.0.0.1:9", $"--Gateway:PackageFolder={folder}/packages");
         using var agents = Child(url);
@@ -76,13 +74,6 @@ internal sealed class SessionCost(int sessions)
         start.ArgumentList.Add("agents-of");
         start.ArgumentList.Add(url);
         return Process.Start(start)!;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static void Say(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));

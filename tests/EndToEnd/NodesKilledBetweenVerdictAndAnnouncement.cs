@@ -44,13 +44,10 @@ public sealed class NodesKilledBetweenVerdictAndAnnouncement(Machine machine)
         }
     }
 
-    // Their own edition of the teller: the fleet of the other tests runs another.
     private string Publish()
     {
-        var folder = Path.Combine(machine.Folder, "editions", Name);
-        var program = Path.Combine(folder, "old", "teller");
-        Teller.BuildInto(program, Teller.Copy(Path.Combine(folder, "old-source"), Name));
-        var file = Teller.Package(machine, Teller.Copy(Path.Combine(folder, "source"), Name), program, Name, 1, "fix.diff");
+        var (source, program) = Teller.Edition(machine, Name);
+        var file = Teller.Package(machine, source, program, Name, 1, "fix.diff");
         machine.Hotpatch("sign", file, "--key", machine.KeyFile).Succeed();
         machine.Hotpatch("publish", file).Succeed();
         return machine.Ask("patch", "get", Name)["targets"]![0]!["buildId"]!.GetValue<string>();

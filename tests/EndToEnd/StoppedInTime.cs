@@ -63,15 +63,12 @@ public sealed class StoppedInTime(Machine machine)
         await campaign.AssertRecordedOnce(applied: 4, rolledBack: 0);
     }
 
-    // An edition of its own: the fleet of the other tests keeps its processes.
     private async Task<(Endpoint Endpoint, string Digest)> Patched(string name)
     {
-        var folder = Path.Combine(machine.Folder, "editions", name);
-        var program = Path.Combine(folder, "old", "teller");
-        Teller.BuildInto(program, Teller.Copy(Path.Combine(folder, "old-source"), name));
-        var endpoint = new Endpoint(machine, $"{name}-1", Machine.FreePort(), program);
+        var (source, program) = Teller.Edition(machine, name);
+        var endpoint = new Endpoint(machine, $"{name}-1", FreePort.Take(), program);
         endpoint.Start();
-        var file = Teller.Package(machine, Teller.Copy(Path.Combine(folder, "source"), name), program, name, 1, "fix.diff");
+        var file = Teller.Package(machine, source, program, name, 1, "fix.diff");
         machine.Hotpatch("sign", file, "--key", machine.KeyFile).Succeed();
         machine.Hotpatch("publish", file).Succeed();
         // Planned as soon as the endpoint has told what it runs.

@@ -112,9 +112,7 @@ public sealed class UpdatesInsteadOfPatches(Machine machine)
     private void Build(string name)
     {
         var folder = Path.Combine(machine.Folder, "editions", name);
-        _source = Teller.Copy(Path.Combine(folder, "source"), name);
-        _old = Path.Combine(folder, "old", "teller");
-        Teller.BuildInto(_old, Teller.Copy(Path.Combine(folder, "old-source"), name));
+        (_source, _old) = Teller.Edition(machine, name);
         _fixed = Path.Combine(folder, "fixed", "teller");
         var repaired = Teller.Copy(Path.Combine(folder, "fixed-source"), name);
         Teller.Fix(repaired);

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Hotpatch.Client;
 using Hotpatch.Packaging;
 using Npgsql;
@@ -19,10 +17,10 @@ internal sealed class PrivateServices : IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("hotpatch-rollouts-").FullName;
     private readonly SigningKey _key = SigningKey.Generate();
-    private readonly string _address = $"http://127.0.0.1:{FreePort()}";
+    private readonly string _address = $"http://127.0.0.1:{FreePort.Take()}";
     private Process? _service;
 
-    public string Agents { get; } = $"http://127.0.0.1:{FreePort()}";
+    public string Agents { get; } = $"http://127.0.0.1:{FreePort.Take()}";
     public string Broker { get; private set; } = "";
     public NpgsqlDataSource Store { get; private set; } = null!;
     public HotpatchClient Client { get; private set; } = null!;
@@ -123,12 +121,5 @@ internal sealed class PrivateServices : IAsyncDisposable
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"{script} {verb} ended with {process.ExitCode}: {output}");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

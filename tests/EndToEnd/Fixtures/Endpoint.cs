@@ -55,7 +55,7 @@ internal sealed class Endpoint(Machine machine, string name, int port, string? p
     /// <summary>Another process of the same old file, on a port of its own.</summary>
     public RunningProgram StartAnother()
     {
-        var program = new RunningProgram($"another target of {name}", machine.Log($"another-{name}"), Teller.Shipped(machine), [Machine.FreePort().ToString(CultureInfo.InvariantCulture)], TargetFolder);
+        var program = new RunningProgram($"another target of {name}", machine.Log($"another-{name}"), Teller.Shipped(machine), [FreePort.Take().ToString(CultureInfo.InvariantCulture)], TargetFolder);
         program.Start();
         return program;
     }
@@ -67,7 +67,7 @@ internal sealed class Endpoint(Machine machine, string name, int port, string? p
     public IReadOnlyList<int> RunBriefly(int count)
     {
         const string Script = "i=0; while [ $i -lt $1 ]; do i=$((i + 1)); if [ $((i % 10)) = 0 ]; then timeout 0.05 \"$0\" $3; else \"$0\" $2; fi 2> /dev/null; echo $?; done";
-        string[] arguments = ["-c", Script, Teller.Shipped(machine), count.ToString(CultureInfo.InvariantCulture), port.ToString(CultureInfo.InvariantCulture), Machine.FreePort().ToString(CultureInfo.InvariantCulture)];
+        string[] arguments = ["-c", Script, Teller.Shipped(machine), count.ToString(CultureInfo.InvariantCulture), port.ToString(CultureInfo.InvariantCulture), FreePort.Take().ToString(CultureInfo.InvariantCulture)];
         var output = RunningProgram.Run("sh", arguments, TargetFolder, new Dictionary<string, string>()).Succeed().Output;
         return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(line, CultureInfo.InvariantCulture))];
     }

@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Npgsql;
@@ -54,7 +52,7 @@ public sealed class Machine : IAsyncLifetime
         Hotpatch("key", "new", "--out", Path.GetDirectoryName(KeyFile)!, "--name", "release").Succeed();
         File.Copy(Path.ChangeExtension(KeyFile, ".pub"), Path.Combine(TrustFolder, "release.pub"));
         Teller.Make(this);
-        for (var i = 1; i <= 4; i++) _fleet.Add(new Endpoint(this, $"endpoint-{i}", FreePort()));
+        for (var i = 1; i <= 4; i++) _fleet.Add(new Endpoint(this, $"endpoint-{i}", FreePort.Take()));
         foreach (var endpoint in _fleet) endpoint.Start();
         await Eventually(() => Task.FromResult(EndpointsKnown() == _fleet.Count), "not all endpoints enrolled and told what they run");
     }
@@ -118,7 +116,7 @@ public sealed class Machine : IAsyncLifetime
     /// <summary>A further node of a service, by a name of its own; <see cref="StartAgain"/> starts it.</summary>
     public void AddNode(string name, string project)
     {
-        _addresses[name] = $"http://127.0.0.1:{FreePort()}";
+        _addresses[name] = $"http://127.0.0.1:{FreePort.Take()}";
         _services[name] = Describe(name, project);
     }
 
@@ -176,8 +174,8 @@ public sealed class Machine : IAsyncLifetime
     private void DescribeServices()
     {
         (string Name, string Project)[] services = [("catalog", "Catalog"), ("rollouts", "Rollouts"), ("gateway", "Gateway"), ("compliance", "Compliance")];
-        foreach (var (name, _) in services) _addresses[name] = $"http://127.0.0.1:{FreePort()}";
-        AgentAddress = $"http://127.0.0.1:{FreePort()}";
+        foreach (var (name, _) in services) _addresses[name] = $"http://127.0.0.1:{FreePort.Take()}";
+        AgentAddress = $"http://127.0.0.1:{FreePort.Take()}";
         foreach (var (name, project) in services) _services[name] = Describe(name, project);
     }
 
@@ -219,13 +217,6 @@ public sealed class Machine : IAsyncLifetime
 
     private CommandResult Local(string script, string verb) =>
         RunningProgram.Run(CheckoutRoot.PathOf("infra", "local", script), [verb], Folder, new Dictionary<string, string> { ["HOTPATCH_STATE"] = Folder }).Succeed();
-
-    internal static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     private static string Require(string variable) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value

@@ -24,7 +24,7 @@ internal sealed class PackagedEndpoint : IDisposable
     private readonly Machine _machine;
     private readonly string _folder;
     private readonly RunningProgram _agent;
-    private readonly int[] _ports = [Machine.FreePort(), Machine.FreePort()];
+    private readonly int[] _ports = [FreePort.Take(), FreePort.Take()];
 
     /// <param name="role">Label by which a plan means this endpoint and no other.</param>
     /// <param name="old">The vulnerable program, which is installed and started.</param>

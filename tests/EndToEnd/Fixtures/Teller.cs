@@ -41,6 +41,16 @@ internal static class Teller
         return folder;
     }
 
+    /// <summary>An edition of its own for one test: the fleet of the others runs another binary and is meant by none of its plans.</summary>
+    /// <returns>The source to build patches from, and the shipped program.</returns>
+    public static (string Source, string Program) Edition(Machine machine, string name)
+    {
+        var folder = Path.Combine(machine.Folder, "editions", name);
+        var program = Path.Combine(folder, "old", "teller");
+        BuildInto(program, Copy(Path.Combine(folder, "old-source"), name));
+        return (Copy(Path.Combine(folder, "source"), name), program);
+    }
+
     /// <summary>As a distribution does it: built, and stripped.</summary>
     public static void BuildInto(string program, string source)
     {

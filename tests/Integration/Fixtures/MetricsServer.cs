@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -26,11 +24,11 @@ internal sealed class MetricsServer : IAsyncDisposable
 
     private MetricsServer()
     {
-        Address = $"http://127.0.0.1:{FreePort()}";
+        Address = $"http://127.0.0.1:{FreePort.Take()}";
         var page = WebApplication.CreateSlimBuilder();
         page.Logging.ClearProviders();
         _page = page.Build();
-        _page.Urls.Add($"http://127.0.0.1:{FreePort()}");
+        _page.Urls.Add($"http://127.0.0.1:{FreePort.Take()}");
         _page.MapGet("/metrics", () => Results.Text(string.Create(CultureInfo.InvariantCulture, $"# TYPE {Gauge} gauge\n{Gauge} {_value}\n"), "text/plain; version=0.0.4"));
     }
 
@@ -96,12 +94,5 @@ internal sealed class MetricsServer : IAsyncDisposable
         {
             return null;
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Grpc.Net.Client;
 using Hotpatch.Contracts;
 using Hotpatch.Contracts.Api;
@@ -35,7 +33,7 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     private static async Task<RunningGateway> Start(string folder, params string[] settings)
     {
-        var port = FreePort();
+        var port = FreePort.Take();
         var service = await RunningService.Start(new GatewayPart(), [
             $"--Gateway:AgentUrl=http://127.0.0.1:{port}", "--Gateway:EnrolmentToken=token", "--Gateway:CatalogUrl=http://127.0.0.1:9", $"--Gateway:PackageFolder={folder}/packages", .. settings]);
         return new RunningGateway(service, folder, port);
@@ -84,12 +82,5 @@ internal sealed class RunningGateway : IAsyncDisposable
         _channel.Dispose();
         await Service.DisposeAsync();
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
